@@ -1,0 +1,651 @@
+"""`DANNClassifier`: parameters, documentation, and `fit` as the walk through the rooms."""
+
+import copy
+import math
+import numbers
+import warnings
+
+import numpy as np
+import torch
+from scipy.special import log_softmax, softmax
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skdann._batches import DomainBatches, split_validation
+from skdann._inputs import (
+    SourceOnlyWarning,
+    read_rows_like_fitted,
+    read_training_data,
+    warn_about_target_scale,
+)
+from skdann._network import ACTIVATIONS, Architecture, build_network
+from skdann._randomness import random_streams
+from skdann._schedules import lambda_schedule, lr_schedule
+from skdann._training import (
+    AdversarialNet,
+    EpochData,
+    TrainingPlan,
+    optimizer_factory,
+    resolve_device,
+)
+
+# max_epochs="auto": so many passes over the source, and on small data at least so many steps.
+_AUTO_EPOCHS = 30
+_AUTO_STEPS = 1000
+
+
+def _saw_target(estimator):
+    """Tell whether the domain classifier has been trained."""
+    check_is_fitted(estimator)
+    if estimator.n_domains_ < 2:
+        raise AttributeError(
+            "predict_domain_proba needs a domain classifier, but fit got no X_tgt to train it on."
+        )
+    return True
+
+
+class DANNClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    """Classifier that adapts from a labelled source domain to an unlabelled target domain.
+
+    A domain-adversarial neural network [1]_ [2]_ has three parts. A feature extractor is
+    shared by both domains. A label predictor learns from source rows. A domain classifier
+    learns to tell source from target rows, behind a gradient reversal layer that hands its
+    gradient back to the feature extractor times minus lambda: the features learn to predict
+    the label and *not* to give the domain away. One gradient step trains all three.
+
+    Read more in the user guide, ``docs/user_guide.md``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(100,)
+        Units of the feature extractor's layers, each followed by `activation` and `dropout`;
+        the last one's output is the embedding. At least one layer.
+
+    activation : {"identity", "logistic", "tanh", "relu", "gelu"}, default="relu"
+        Activation of all hidden layers.
+
+    dropout : float in [0, 1), default=0.5
+        Share of hidden units that are set to 0 in each training step, in all three parts.
+
+    label_hidden_layer_sizes : int or tuple of int, default=()
+        Hidden layers of the label predictor; none makes it linear.
+
+    domain_hidden_layer_sizes : int or tuple of int, default=(100,)
+        Hidden layers of the domain classifier; none makes it linear.
+
+    feature_extractor : torch.nn.Module, type or callable, default=None
+        Your own feature extractor. A module is copied and keeps its weights as a start. A
+        class or other callable is called with the width of `X` (for `X` of more than two
+        dimensions with the shape of one row, such as ``(3, 28, 28)``) and returns a module;
+        if it takes no argument, it is called with none. The module must map rows to
+        embeddings of shape (n_rows, n_embedding). The three sizes and the activation above
+        do not concern it.
+
+    label_predictor : torch.nn.Module, type or callable, default=None
+        Your own label predictor, called with ``(n_embedding, n_classes)``; it must return
+        logits, without a softmax.
+
+    domain_classifier : torch.nn.Module, type or callable, default=None
+        Your own domain classifier, called with ``(n_embedding, n_domains)``, where n_domains
+        is 1 for the source plus the number of target domains; it must return logits. The
+        gradient reversal stands in front of it in any case.
+
+    lambda_max : float >= 0, default=1.0
+        Strength of adaptation at the end of `lambda_schedule`. With 0 the classifier is the
+        source-only network, and the domain classifier only watches.
+
+    lambda_schedule : {"ramp", "constant"} or callable, default="ramp"
+        What multiplies `lambda_max` at progress p, the share of training that is done, in
+        [0, 1]. "ramp" is the paper's ``2 / (1 + exp(-gamma * p)) - 1``. A callable gets p and
+        returns a number >= 0.
+
+    gamma : float > 0, default=10.0
+        Steepness of the ramp.
+
+    optimizer : {"adam", "sgd"}, torch optimizer class or partial of one, default="adam"
+        "sgd" has the paper's momentum of 0.9. What a `functools.partial` fixes stays fixed.
+
+    lr : float > 0, default=0.001
+        Learning rate at the start.
+
+    lr_schedule : {"constant", "annealed"} or callable, default="constant"
+        What multiplies `lr` at progress p. "annealed" is the paper's
+        ``1 / (1 + 10 p) ** 0.75``.
+
+    weight_decay : float >= 0, default=0.0001
+        As the optimizer understands it; for "adam" and "sgd" half the L2 penalty's factor.
+
+    batch_size : int >= 1, default=64
+        Source rows per gradient step; as many target rows join them (the paper's batch of 128
+        is 64 here). Fewer where the source has fewer rows.
+
+    max_epochs : int >= 1 or "auto", default="auto"
+        Passes over the source rows. "auto" means 30, or more on small data until there
+        are 1,000 gradient steps.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the label loss, as elsewhere in scikit-learn.
+
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the source rows of each class and of the target
+        rows, stop when ``label loss - lambda_max * domain loss`` on them has not improved for
+        `n_iter_no_change` epochs, and restore the weights of the best epoch. Steps in front
+        of the classifier in a Pipeline have seen the rows held out.
+
+    validation_fraction : float in (0, 1), default=0.1
+        Used with `early_stopping`.
+
+    n_iter_no_change : int >= 1, default=10
+        Used with `early_stopping`.
+
+    warm_start : bool, default=False
+        Start `fit` from the weights of the previous `fit`, which must have had the same
+        classes and sizes. Optimizer and schedules start anew.
+
+    callbacks : list of skorch callbacks, default=None
+        They are copied, and called with the skorch net. What they may monitor is what
+        `history_` has.
+
+    device : str or torch.device, default="cpu"
+        Where to train and predict. "auto" takes CUDA, then MPS, then the CPU. For networks
+        and batches of the default size a CPU is often faster.
+
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, order of rows, dropout and validation rows. Equal ints give equal
+        models on one machine. None takes fresh entropy; numpy's and torch's global random
+        state are neither used nor changed.
+
+    verbose : int, default=0
+        1 shows a progress bar with running losses and domain accuracy.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The sorted labels.
+
+    n_features_in_ : int
+        Width of `X`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where `X` had names that are all strings.
+
+    n_domains_ : int
+        1 if no target was given, else 1 plus the number of target domains.
+
+    n_iter_ : int
+        Epochs trained.
+
+    history_ : list of dict
+        One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
+        ``domain_loss, domain_accuracy``, where 0.5 means that source and target can't be
+        told apart; with `early_stopping` the figures of the rows held out as ``valid_*``.
+        Losses are means over the rows of all batches, in nats.
+
+    net_ : skorch.NeuralNet
+        The skorch net that was trained.
+
+    module_ : torch.nn.Module
+        Its module, with ``feature_extractor``, ``label_predictor`` and
+        ``domain_classifier``.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : The same kind of network for one domain.
+
+    Notes
+    -----
+    Inside cross-validation pass the target as a tuple, ``X_tgt=(X_tgt,)``. scikit-learn cuts
+    an array that happens to have as many rows as `X` by the fold's *source* rows, and
+    nothing can notice; a tuple is passed on whole. In a Pipeline say
+    ``transform_input=["X_tgt"]``, or the steps in front see the source only.
+
+    Adaptation assumes that the domains differ in their inputs, and that classes are about as
+    frequent in both. Where class shares differ much, it can do harm.
+
+    References
+    ----------
+    .. [1] Ganin, Y. and Lempitsky, V. (2015). Unsupervised domain adaptation by
+       backpropagation. ICML.
+    .. [2] Ganin, Y. et al. (2016). Domain-adversarial training of neural networks.
+       Journal of Machine Learning Research 17(59), 1-35.
+
+    Examples
+    --------
+    The target is the source turned by 35 degrees, and has no labels:
+
+    >>> from skdann import DANNClassifier
+    >>> from skdann.datasets import make_rotated_moons
+    >>> X_src, y_src, X_tgt, y_tgt = make_rotated_moons(random_state=0)
+    >>> clf = DANNClassifier(random_state=0).fit(X_src, y_src, X_tgt)
+    >>> baseline = DANNClassifier(lambda_max=0, random_state=0).fit(X_src, y_src, X_tgt)
+    >>> clf.score(X_tgt, y_tgt) > baseline.score(X_tgt, y_tgt)
+    True
+
+    In a Pipeline the target passes the same scaler:
+
+    >>> import sklearn
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     pipe = make_pipeline(
+    ...         StandardScaler(), DANNClassifier(random_state=0), transform_input=["X_tgt"]
+    ...     ).fit(X_src, y_src, X_tgt=(X_tgt,))
+    >>> pipe.predict(X_tgt).shape
+    (300,)
+
+    The record of training is a table:
+
+    >>> sorted(clf.history_[-1])  # doctest: +NORMALIZE_WHITESPACE
+    ['domain_accuracy', 'domain_loss', 'epoch', 'label_loss', 'lambda', 'lr', 'seconds']
+    """
+
+    __metadata_request__fit = {"X_tgt": True}
+    __metadata_request__partial_fit = {"X_tgt": True}
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": [Interval(numbers.Integral, 1, None, closed="left"), tuple, list],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(numbers.Real, 0, 1, closed="left")],
+        "label_hidden_layer_sizes": [
+            Interval(numbers.Integral, 1, None, closed="left"), tuple, list,
+        ],
+        "domain_hidden_layer_sizes": [
+            Interval(numbers.Integral, 1, None, closed="left"), tuple, list,
+        ],
+        "feature_extractor": [torch.nn.Module, callable, None],
+        "label_predictor": [torch.nn.Module, callable, None],
+        "domain_classifier": [torch.nn.Module, callable, None],
+        "lambda_max": [Interval(numbers.Real, 0, None, closed="left")],
+        "lambda_schedule": [StrOptions({"ramp", "constant"}), callable],
+        "gamma": [Interval(numbers.Real, 0, None, closed="neither")],
+        "optimizer": [StrOptions({"adam", "sgd"}), callable],
+        "lr": [Interval(numbers.Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"constant", "annealed"}), callable],
+        "weight_decay": [Interval(numbers.Real, 0, None, closed="left")],
+        "batch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(numbers.Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        dropout=0.5,
+        label_hidden_layer_sizes=(),
+        domain_hidden_layer_sizes=(100,),
+        feature_extractor=None,
+        label_predictor=None,
+        domain_classifier=None,
+        lambda_max=1.0,
+        lambda_schedule="ramp",
+        gamma=10.0,
+        optimizer="adam",
+        lr=0.001,
+        lr_schedule="constant",
+        weight_decay=0.0001,
+        batch_size=64,
+        max_epochs="auto",
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.label_hidden_layer_sizes = label_hidden_layer_sizes
+        self.domain_hidden_layer_sizes = domain_hidden_layer_sizes
+        self.feature_extractor = feature_extractor
+        self.label_predictor = label_predictor
+        self.domain_classifier = domain_classifier
+        self.lambda_max = lambda_max
+        self.lambda_schedule = lambda_schedule
+        self.gamma = gamma
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- fitting -----------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        """Fit to labelled source rows and unlabelled target rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            Source rows; of shape (n_source, ...) with a custom `feature_extractor`. float32
+            is used as it is, anything else is converted.
+
+        y : array-like of shape (n_source,)
+            Labels of the source rows, of any type that can be sorted.
+
+        X_tgt : as `X` with n_target rows, or a tuple of such, default=None
+            Target rows, with the columns of `X`; a tuple has one element per target domain.
+            None trains on the source alone, with a `SourceOnlyWarning`.
+
+        sample_weight : array-like of shape (n_source,), default=None
+            Weights >= 0 of the source rows, in the label loss and in the domain loss.
+
+        Returns
+        -------
+        self : DANNClassifier
+
+        Raises
+        ------
+        ValueError
+            For unusable input, naming the argument and the cure; the estimator is then as it
+            was before the call. Also when the loss stops being finite.
+        """
+        data = self._read(X, y, X_tgt, sample_weight)
+        device = resolve_device(self.device)
+        streams = random_streams(self.random_state, device)
+        train, valid = self._split(data, streams)
+        batches = DomainBatches(
+            train, self.batch_size, streams.source_order, streams.target_order, device
+        )
+        epochs = self._epochs(len(batches))
+        net = self._new_net(data, streams, device, total_steps=epochs * len(batches))
+        net.train(EpochData(batches, valid), streams, epochs)
+        return self._keep(net, data)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None):
+        """Train on, with one pass over a chunk of source rows.
+
+        The weights and the state of the optimizer go on from the call before. Lambda and the
+        learning rate follow their schedules by the number of calls: after `max_epochs` calls
+        ("auto": 30) they have arrived. `early_stopping` and `warm_start` don't apply.
+
+        Parameters
+        ----------
+        X, y, X_tgt, sample_weight : as in `fit`
+            A chunk. Every chunk may bring target rows of its own.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that may ever come. Needed in the first call unless the first chunk has
+            them all.
+
+        Returns
+        -------
+        self : DANNClassifier
+        """
+        first = not hasattr(self, "net_")
+        data = self._read(X, y, X_tgt, sample_weight, classes if first else self.classes_)
+        if not first:
+            self._check_continues(data, "partial_fit")
+        device = resolve_device(self.device)
+        done = 0 if first else self.n_iter_
+        streams = random_streams(self.random_state, device, epochs_before=done)
+        batches = DomainBatches(
+            data, self.batch_size, streams.source_order, streams.target_order, device
+        )
+        if first:
+            calls = _AUTO_EPOCHS if self.max_epochs == "auto" else self.max_epochs
+            net = self._new_net(data, streams, device, total_steps=calls * len(batches))
+        else:
+            net = copy.deepcopy(self.net_)
+        net.train(EpochData(batches, None), streams, epochs=1)
+        return self._keep(net, data, domains_before=1 if first else self.n_domains_)
+
+    def _read(self, X, y, X_tgt, sample_weight, classes=None):
+        """Return the record of the input, with the warnings that it deserves."""
+        data = read_training_data(
+            X,
+            y,
+            X_tgt,
+            sample_weight,
+            class_weight=self.class_weight,
+            estimator=self,
+            classes=classes,
+            allow_nd=self.feature_extractor is not None,
+        )
+        if X_tgt is None and self.lambda_max > 0:
+            warnings.warn(
+                "fit got no X_tgt: the network is trained on the source alone and adapts to "
+                "nothing. Pass target rows, or set lambda_max=0 to ask for the source-only "
+                "network.",
+                SourceOnlyWarning,
+                stacklevel=4,
+            )
+        warn_about_target_scale(data)
+        return data
+
+    def _split(self, data, streams):
+        if not self.early_stopping:
+            return data, None
+        return split_validation(
+            data, self.validation_fraction, streams.source_holdout, streams.target_holdout
+        )
+
+    def _epochs(self, steps_per_epoch):
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        return max(_AUTO_EPOCHS, math.ceil(_AUTO_STEPS / steps_per_epoch))
+
+    def _new_net(self, data, streams, device, total_steps):
+        plan = TrainingPlan(
+            lambda_max=float(self.lambda_max),
+            lambda_schedule=lambda_schedule(self.lambda_schedule, self.gamma),
+            optimizer=optimizer_factory(self.optimizer, self.lr, self.weight_decay),
+            lr=self.lr,
+            lr_schedule=lr_schedule(self.lr_schedule),
+            total_steps=total_steps,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            verbose=bool(self.verbose),
+        )
+        network = self._starting_network(data, streams)
+        callbacks = copy.deepcopy(list(self.callbacks or ()))
+        return AdversarialNet(network, plan=plan, device=device, callbacks=callbacks)
+
+    def _starting_network(self, data, streams):
+        if self.warm_start and hasattr(self, "module_"):
+            self._check_continues(data, "warm_start")
+            return copy.deepcopy(self.module_)
+        architecture = Architecture(
+            hidden_layer_sizes=_sizes("hidden_layer_sizes", self.hidden_layer_sizes, at_least=1),
+            label_hidden_layer_sizes=_sizes(
+                "label_hidden_layer_sizes", self.label_hidden_layer_sizes
+            ),
+            domain_hidden_layer_sizes=_sizes(
+                "domain_hidden_layer_sizes", self.domain_hidden_layer_sizes
+            ),
+            activation=self.activation,
+            dropout=self.dropout,
+            feature_extractor=self.feature_extractor,
+            label_predictor=self.label_predictor,
+            domain_classifier=self.domain_classifier,
+        )
+        return build_network(
+            architecture, data.row_shape, len(data.classes), data.n_domains, streams
+        )
+
+    def _check_continues(self, data, by):
+        """Check that the network at hand fits the new rows."""
+        if data.row_shape != self._row_shape:
+            raise ValueError(
+                f"X has {data.row_shape[0]} features, but {type(self).__name__} is expecting "
+                f"{self._row_shape[0]} features as input: {by} goes on with the network at hand."
+            )
+        if not np.array_equal(data.classes, self.classes_):
+            raise ValueError(
+                f"y has the classes {data.classes.tolist()}, but {by} goes on with a network for "
+                f"{self.classes_.tolist()}. Call clone(estimator).fit to start anew."
+            )
+        if data.n_domains > max(2, self.n_domains_):
+            raise ValueError(
+                f"X_tgt has {data.n_domains - 1} target domains, but {by} goes on with a network "
+                f"for {max(2, self.n_domains_) - 1}. Call clone(estimator).fit to start anew."
+            )
+
+    def _keep(self, net, data, domains_before=1):
+        """Set the fitted attributes, all at once: nothing has changed until here."""
+        self.net_ = net
+        self.module_ = net.module_
+        self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
+        self.n_iter_ = len(self.history_)
+        self.n_domains_ = max(domains_before, 1 if data.X_target is None else data.n_domains)
+        self._n_features_out = net.outputs(data.X_source[:1], "embedding").shape[1]
+        self.classes_ = data.classes
+        self._row_shape = data.row_shape
+        self.n_features_in_ = data.row_shape[0]
+        if data.feature_names is not None:
+            self.feature_names_in_ = data.feature_names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
+
+    # -- the fitted classifier ---------------------------------------------------------------
+
+    def _outputs(self, X, of):
+        check_is_fitted(self)
+        return self.net_.outputs(read_rows_like_fitted(X, self, self._row_shape), of)
+
+    def predict(self, X):
+        """Return the most probable label of each row, of either domain.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Elements of `classes_`.
+        """
+        return self.classes_[self._outputs(X, "label_logits").argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; rows sum to 1.
+        """
+        return softmax(self._outputs(X, "label_logits"), axis=1)
+
+    def predict_log_proba(self, X):
+        """Return the natural logarithm of `predict_proba`, exact for small probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_classes)
+        """
+        return log_softmax(self._outputs(X, "label_logits"), axis=1)
+
+    def decision_function(self, X):
+        """Return the logits; for two classes the log-odds of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        logits = self._outputs(X, "label_logits")
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def transform(self, X):
+        """Return the embedding, what the feature extractor makes of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_embedding)
+        """
+        return self._outputs(X, "embedding")
+
+    @available_if(_saw_target)
+    def predict_domain_proba(self, X):
+        """Return the probability that a row is a target row, as the embedding shows it.
+
+        A good adaptation leaves it near 0.5 for rows of both domains. Only after a `fit` with
+        `X_tgt`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples,)
+            Of all target domains together, where there are several.
+        """
+        return 1.0 - softmax(self._outputs(X, "domain_logits"), axis=1)[:, 0]
+
+    def __sklearn_tags__(self):
+        """Declare sparse input and the float32 output of `transform`."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = self.feature_extractor is not None
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _sizes(parameter, sizes, at_least=0):
+    """Return a tuple of layer sizes from an int or a sequence."""
+    layers = (sizes,) if isinstance(sizes, numbers.Integral) else tuple(sizes)
+    if not all(isinstance(size, numbers.Integral) and size >= 1 for size in layers):
+        raise ValueError(f"{parameter} must hold integers >= 1, got {sizes!r}.")
+    if len(layers) < at_least:
+        raise ValueError(
+            f"{parameter} must name at least one layer, got {sizes!r}: without one there are no "
+            "features to adapt."
+        )
+    return layers
+
+
+def _finished(row):
+    """Return an epoch's record without skorch's list of batches."""
+    return {key: value for key, value in row.items() if key != "batches"}

@@ -1,0 +1,461 @@
+"""Inputs: what the user passes to what training needs, with every message about bad input.
+
+Nothing here changes the estimator: a rejected call leaves it as it was.
+"""
+
+import numbers
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+# What `TargetScaleWarning` is about: a scaler in front of the source but not of the target
+# moves most columns by far more than a real shift does.
+_WILD_SHIFT = 10.0
+_WILD_SHARE = 0.25
+
+
+class SourceOnlyWarning(UserWarning):
+    """`fit` got no `X_tgt`: the network is trained on the source alone, without adaptation."""
+
+
+class TargetScaleWarning(UserWarning):
+    """The target's columns are on another scale than the source's, as if not preprocessed."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Validated and encoded input of one fit.
+
+    Attributes
+    ----------
+    X_source : float32 ndarray of shape (n_source, ...) or CSR of shape (n_source, n_features)
+    y_source : int64 ndarray of shape (n_source,)
+        Codes: positions in `classes`.
+    label_weight, domain_weight : float32 ndarray of shape (n_source,) or None
+        Weights with mean 1 of source rows in the label loss (sample times class weight) and
+        in the domain loss (sample weight); None where all are equal.
+    X_target : as `X_source`, or None
+        The rows of all target domains, one after the other.
+    target_domain : int64 ndarray of shape (n_target,), or None
+        1 for rows of the first target domain, 2 for the second ...; 0 is the source.
+    n_domains : int
+        The source and the target domains; at least 2.
+    classes : ndarray of shape (n_classes,)
+        The sorted labels.
+    feature_names : ndarray of shape (n_features,) or None
+    """
+
+    X_source: np.ndarray | sparse.csr_array
+    y_source: np.ndarray
+    label_weight: np.ndarray | None
+    domain_weight: np.ndarray | None
+    X_target: np.ndarray | sparse.csr_array | None
+    target_domain: np.ndarray | None
+    n_domains: int
+    classes: np.ndarray
+    feature_names: np.ndarray | None
+
+    @property
+    def row_shape(self):
+        """Shape of one row: ``(n_features,)``, or for images such as ``(3, 28, 28)``."""
+        return self.X_source.shape[1:]
+
+
+def read_training_data(
+    X, y, X_tgt, sample_weight, *, class_weight, estimator, classes=None, allow_nd=False
+):
+    """Return the `TrainingData` of one call of `fit` or `partial_fit`, or raise.
+
+    Parameters
+    ----------
+    X, y, X_tgt, sample_weight : as in `DANNClassifier.fit`
+    class_weight : as the parameter of `DANNClassifier`
+    estimator : DANNClassifier
+        For its name in messages.
+    classes : array-like, default=None
+        All labels, where `y` may hold only some of them.
+    allow_nd : bool, default=False
+        Whether rows may be arrays of any shape, for a custom feature extractor.
+    """
+    X_source = read_rows(X, "X", estimator, allow_nd=allow_nd)
+    names = _feature_names(X)
+    labels = _read_labels(y, X_source.shape[0], estimator)
+    all_classes, codes = _encode(labels, classes)
+    X_target, target_domain = _read_targets(X_tgt, X_source, names, estimator, allow_nd)
+    weight = _read_weight(sample_weight, X_source.shape[0])
+    return TrainingData(
+        X_source=X_source,
+        y_source=codes,
+        label_weight=_label_weight(weight, class_weight, labels, codes, all_classes),
+        domain_weight=_mean_one(weight),
+        X_target=X_target,
+        target_domain=target_domain,
+        n_domains=2 if target_domain is None else 1 + int(target_domain[-1]),
+        classes=all_classes,
+        feature_names=names,
+    )
+
+
+def read_rows(X, argument, estimator, *, allow_nd=False):
+    """Return rows as a float32 ndarray or CSR matrix of finite numbers, or raise.
+
+    float32 input is passed on as it is, memory maps included; anything else is converted once.
+    """
+    _check_numeric_kind(X, argument)
+    try:
+        with np.errstate(over="ignore"):
+            rows = check_array(
+                X,
+                accept_sparse="csr",
+                dtype=np.float32,
+                ensure_all_finite=False,
+                allow_nd=allow_nd,
+                input_name=argument,
+                estimator=estimator,
+            )
+    except (TypeError, ValueError) as error:
+        _explain_text(X, argument, error)
+        raise
+    _check_finite(rows, argument, getattr(X, "columns", None))
+    return rows
+
+
+def read_rows_like_fitted(X, estimator, row_shape):
+    """Return rows for a fitted estimator, after scikit-learn's checks of width and names."""
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+    rows = read_rows(X, "X", estimator, allow_nd=len(row_shape) > 1)
+    if rows.shape[1:] != row_shape:
+        raise ValueError(
+            f"X has rows of shape {rows.shape[1:]}, but {type(estimator).__name__} was fitted on "
+            f"rows of shape {row_shape}."
+        )
+    return rows
+
+
+def warn_about_target_scale(data):
+    """Warn when many target columns lie wildly off the source's scale."""
+    if data.X_target is None or len(data.row_shape) > 1 or len(data.y_source) < 2:
+        return
+    source_mean, source_std = _column_moments(data.X_source)
+    target_mean, target_std = _column_moments(data.X_target)
+    varies = source_std > 1e-6 * (1.0 + np.abs(source_mean))
+    unit = np.where(varies, source_std, 1.0)
+    off = varies & (
+        (np.abs(target_mean - source_mean) > _WILD_SHIFT * unit)
+        | (target_std > _WILD_SHIFT * unit)
+    )
+    if off.sum() > _WILD_SHARE * max(varies.sum(), 1):
+        warnings.warn(
+            f"{int(off.sum())} of {len(off)} columns of X_tgt lie more than {_WILD_SHIFT:g} "
+            "standard deviations of the source off the source's columns. If X was scaled, "
+            "X_tgt must pass the same scaler: in a Pipeline say "
+            "make_pipeline(..., transform_input=['X_tgt']).",
+            TargetScaleWarning,
+            stacklevel=4,
+        )
+
+
+# -- rows ------------------------------------------------------------------------------------
+
+
+def _check_numeric_kind(X, argument):
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
+        raise ValueError(
+            f"Complex data not supported: {argument} has dtype {dtype}. Pass the real and the "
+            "imaginary part as columns of their own."
+        )
+
+
+def _explain_text(X, argument, error):
+    """Raise a better error where columns of text are what stopped the conversion."""
+    columns = _text_columns(X)
+    if columns:
+        raise ValueError(
+            f"{argument} has columns that are not numbers: {columns}. Encode them first, for "
+            "example with make_pipeline(make_column_transformer((OneHotEncoder("
+            f"handle_unknown='ignore'), {columns}), remainder=StandardScaler()), "
+            "DANNClassifier(), transform_input=['X_tgt'])."
+        ) from error
+    if "could not convert" in str(error):
+        raise ValueError(
+            f"{argument} holds values that are not numbers: {error}. Encode text first, for "
+            "example with OneHotEncoder(handle_unknown='ignore')."
+        ) from error
+
+
+def _text_columns(X):
+    """Return the names of DataFrame columns that can't be read as numbers."""
+    if not hasattr(X, "columns"):
+        return []
+    text = []
+    for name in X.columns:
+        try:
+            np.asarray(X[name]).astype(np.float32)
+        except (TypeError, ValueError):
+            text.append(name)
+    return text
+
+
+def _check_finite(rows, argument, columns):
+    values = rows.data if sparse.issparse(rows) else rows
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum in float64 is finite exactly when all float32 are, and needs no copy.
+        if np.isfinite(values.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(values)
+    n_nan = int(np.isnan(values).sum())
+    raise ValueError(
+        f"{argument} contains {n_nan} NaN and {int(bad.sum()) - n_nan} values that are infinity "
+        f"or too large for float32; the first is {_first_position(rows, bad, columns)}. Impute "
+        "or drop them first, for example with SimpleImputer() in front of the classifier."
+    )
+
+
+def _first_position(rows, bad, columns):
+    if sparse.issparse(rows):
+        position = int(bad.argmax())
+        row = int(np.searchsorted(rows.indptr, position, side="right")) - 1
+        where = (row, int(rows.indices[position]))
+    else:
+        where = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
+    if columns is not None:
+        return f"in row {where[0]}, column {columns[where[1]]!r}"
+    return f"in row {where[0]}, column {where[1] if len(where) == 2 else where[1:]}"
+
+
+def _column_moments(X):
+    """Return mean and standard deviation of each column, without a copy of dense rows."""
+    n_rows = X.shape[0]
+    if sparse.issparse(X):
+        mean = np.asarray(X.sum(axis=0)).ravel() / n_rows
+        square = np.bincount(X.indices, weights=np.square(X.data), minlength=X.shape[1]) / n_rows
+        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+    mean = X.mean(axis=0, dtype=np.float64)
+    square = np.einsum("ij,ij->j", X, X, dtype=np.float64, casting="unsafe") / n_rows
+    return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+
+def _feature_names(X):
+    # A throw-away estimator: scikit-learn's rules for names, and nothing set on ours.
+    probe = BaseEstimator()
+    validate_data(probe, X, skip_check_array=True)
+    return getattr(probe, "feature_names_in_", None)
+
+
+# -- target rows -----------------------------------------------------------------------------
+
+
+def _read_targets(X_tgt, X_source, names, estimator, allow_nd):
+    """Return the rows of all target domains and the domain of each, or two Nones."""
+    if X_tgt is None:
+        return None, None
+    if not isinstance(X_tgt, tuple):
+        rows = _read_target(X_tgt, "X_tgt", X_source, names, estimator, allow_nd)
+        return rows, np.ones(rows.shape[0], dtype=np.int64)
+    if not X_tgt:
+        raise ValueError(
+            "X_tgt is an empty tuple. A tuple means one array per target domain: pass (X_tgt,) "
+            "for one target, or None to train on the source alone."
+        )
+    targets = [
+        _read_target(rows, f"X_tgt[{i}]", X_source, names, estimator, allow_nd)
+        for i, rows in enumerate(X_tgt)
+    ]
+    if len({sparse.issparse(rows) for rows in targets}) > 1:
+        raise ValueError("X_tgt mixes sparse and dense targets; make all of them one kind.")
+    domain = np.repeat(np.arange(1, len(targets) + 1), [rows.shape[0] for rows in targets])
+    return _stacked(targets), domain.astype(np.int64)
+
+
+def _stacked(targets):
+    if len(targets) == 1:
+        return targets[0]
+    if sparse.issparse(targets[0]):
+        return sparse.vstack(targets, format="csr")
+    return np.concatenate(targets)
+
+
+def _read_target(X_tgt, argument, X_source, names, estimator, allow_nd):
+    _check_not_empty(X_tgt, argument)
+    if argument == "X_tgt" and isinstance(X_tgt, list) and np.ndim(X_tgt[0]) > 1:
+        raise ValueError(
+            "X_tgt is a list of arrays. Several target domains are passed as a tuple: "
+            "tuple(X_tgt). (Cross-validation turns a tuple with as many targets as X has rows "
+            "into a list.)"
+        )
+    if argument != "X_tgt" and np.ndim(X_tgt) == 1:
+        raise ValueError(
+            f"{argument} is one-dimensional. A tuple means one two-dimensional array per target "
+            "domain; pass the rows of a single target as an array or a list."
+        )
+    rows = read_rows(X_tgt, argument, estimator, allow_nd=allow_nd)
+    _check_same_names(_feature_names(X_tgt), names, argument)
+    if rows.shape[1:] != X_source.shape[1:]:
+        raise ValueError(
+            f"{argument} has rows of shape {rows.shape[1:]}, but X has rows of shape "
+            f"{X_source.shape[1:]}. Both domains need the same columns, and both must pass the "
+            "same preprocessing: in a Pipeline say transform_input=['X_tgt']."
+        )
+    if sparse.issparse(rows) != sparse.issparse(X_source):
+        return _as_kind_of(rows, X_source)
+    return rows
+
+
+def _as_kind_of(rows, X_source):
+    """Return target rows sparse or dense as the source's are."""
+    return sparse.csr_array(rows) if sparse.issparse(X_source) else rows.toarray()
+
+
+def _check_not_empty(X_tgt, argument):
+    shape = getattr(X_tgt, "shape", None) or (len(X_tgt) if hasattr(X_tgt, "__len__") else 1,)
+    if shape[0] == 0:
+        raise ValueError(
+            f"{argument} is empty (shape {tuple(shape)}): adaptation needs at least one target "
+            "row. Pass X_tgt=None to train on the source alone."
+        )
+
+
+def _check_same_names(target_names, source_names, argument):
+    if target_names is None or source_names is None:
+        return
+    if list(target_names) == list(source_names):
+        return
+    if sorted(target_names) == sorted(source_names):
+        problem = "the same columns as X in another order"
+        cure = f"Pass {argument}[X.columns]."
+    else:
+        problem = "other columns than X"
+        cure = "Both domains need the same columns in the same order."
+    raise ValueError(
+        f"{argument} has {problem}. X has {list(source_names)}; {argument} has "
+        f"{list(target_names)}. {cure}"
+    )
+
+
+# -- labels and weights ----------------------------------------------------------------------
+
+
+def _read_labels(y, n_rows, estimator):
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None. y "
+            "holds the labels of the source rows X."
+        )
+    labels = column_or_1d(y, warn=True)
+    if len(labels) != n_rows:
+        raise ValueError(
+            f"y has {len(labels)} labels, but X has {n_rows} rows. y labels the source rows only; "
+            "rows without labels go to X_tgt."
+        )
+    _check_labels_finite(labels)
+    check_classification_targets(labels)
+    return labels
+
+
+def _check_labels_finite(labels):
+    if labels.dtype.kind == "f":
+        missing, large = np.isnan(labels), np.isinf(labels)
+    elif labels.dtype.kind == "O":
+        missing = np.array([_is_missing(label) for label in labels])
+        large = np.zeros(len(labels), dtype=bool)
+    else:
+        return
+    if missing.any() or large.any():
+        found = "NaN" if missing.any() else "infinity or a value too large for dtype('float64')"
+        bad = missing | large
+        raise ValueError(
+            f"Input y contains {found}: {int(bad.sum())} of {len(bad)} labels, first in row "
+            f"{int(bad.argmax())}. Drop source rows without a label, or pass them in X_tgt."
+        )
+
+
+def _is_missing(label):
+    """Tell None, NaN and pandas' NA, none of which equals itself as a plain True."""
+    if label is None:
+        return True
+    if isinstance(label, numbers.Number):
+        return label != label
+    return type(label).__name__ in ("NAType", "NaTType")
+
+
+def _encode(labels, classes):
+    """Return all classes, sorted, and the position of each label among them."""
+    try:
+        found = np.unique(labels)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise ValueError(
+            f"y mixes labels that can't be sorted ({', '.join(kinds)}). Make them one type, for "
+            "example with y.astype(str)."
+        ) from error
+    all_classes = found if classes is None else np.unique(column_or_1d(classes))
+    unknown = np.setdiff1d(found, all_classes)
+    if len(unknown):
+        raise ValueError(
+            f"y contains labels {unknown.tolist()} that are not in classes "
+            f"{all_classes.tolist()}; name all classes in the first call of partial_fit."
+        )
+    if len(all_classes) < 2:
+        raise ValueError(
+            f"y has only one class, {all_classes.tolist()[0]!r}: a classifier needs at least two "
+            "classes among the source rows."
+        )
+    return all_classes, np.searchsorted(all_classes, labels).astype(np.int64)
+
+
+def _read_weight(sample_weight, n_rows):
+    """Return float64 weights of the source rows, or None."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, numbers.Number):
+        weight = np.full(n_rows, sample_weight, dtype=np.float64)
+    else:
+        weight = check_array(
+            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        )
+    if weight.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight.shape == {weight.shape}, expected {(n_rows,)}: one weight for each "
+            "row of X. Target rows have no weights."
+        )
+    if (weight < 0).any():
+        raise ValueError(
+            f"sample_weight has {int((weight < 0).sum())} negative values, the first in row "
+            f"{int((weight < 0).argmax())}; weights must be >= 0."
+        )
+    if not weight.any():
+        raise ValueError("sample_weight is zero for every row; at least one must be positive.")
+    return weight
+
+
+def _label_weight(weight, class_weight, labels, codes, classes):
+    """Return sample weight times class weight, with mean 1 over the rows."""
+    if class_weight is None:
+        return _mean_one(weight)
+    of_class = np.ones(len(classes))
+    # Classes that a chunk of partial_fit lacks keep weight 1: no row asks for it.
+    present = np.unique(codes)
+    of_class[present] = compute_class_weight(class_weight, classes=classes[present], y=labels)
+    of_row = of_class[codes] if weight is None else of_class[codes] * weight
+    if (of_row < 0).any() or not of_row.any():
+        raise ValueError(
+            f"class_weight={class_weight!r} gives negative weights, or zero to every row of "
+            "positive sample_weight; weights must be >= 0 and not all zero."
+        )
+    return _mean_one(of_row)
+
+
+def _mean_one(weight):
+    if weight is None:
+        return None
+    return (weight / weight.mean()).astype(np.float32)

@@ -1,0 +1,293 @@
+"""The network: feature extractor, label predictor, domain classifier, and their assembly.
+
+Modules hold weights and nothing else. They emit logits; chance, lambda and losses come from
+outside. Shapes in the docstrings: n rows of any shape in, ``n_embedding`` features between
+the parts, one logit per class or per domain out.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skdann._randomness import PrivateRandomness, RandomStreams
+from skdann._reversal import reverse_gradient
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda x: x,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "gelu": nn.functional.gelu,
+}
+
+Part = nn.Module | type | Callable[..., nn.Module] | None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the parts are to be: the parameters of the same names in `DANNClassifier`."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    label_hidden_layer_sizes: tuple[int, ...]
+    domain_hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    dropout: float
+    feature_extractor: Part = None
+    label_predictor: Part = None
+    domain_classifier: Part = None
+
+
+class MultilayerPerceptron(nn.Module):
+    """Fully connected layers, each hidden one followed by an activation and dropout.
+
+    Parameters
+    ----------
+    n_inputs : int
+    hidden_layer_sizes : tuple of int
+    n_outputs : int or None
+        Width of a last, linear layer; None ends with the last hidden layer.
+    activation : str
+        A key of `ACTIVATIONS`.
+    dropout : float
+        Share of hidden units set to 0 in training, in [0, 1).
+    generator : torch.Generator
+        Where the initial weights come from; they are drawn as `torch.nn.Linear` draws them.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden_layer_sizes: tuple[int, ...],
+        n_outputs: int | None,
+        activation: str,
+        dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        outputs = (*hidden_layer_sizes, *(() if n_outputs is None else (n_outputs,)))
+        inputs = (n_inputs, *outputs)
+        self.layers = nn.ModuleList(
+            _linear(fan_in, fan_out, generator)
+            for fan_in, fan_out in zip(inputs, outputs, strict=False)
+        )
+        self.n_hidden = len(hidden_layer_sizes)
+        self.activation = activation
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return (n, n_outputs); in training, dropout masks come from `generator`."""
+        activate = ACTIVATIONS[self.activation]
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i < self.n_hidden:
+                x = activate(x)
+                if self.training and self.dropout > 0:
+                    x = drop_units(x, self.dropout, generator)
+        return x
+
+
+class DomainAdversarialNetwork(nn.Module):
+    """The three parts of Ganin et al. (2016), figure 1.
+
+    Parameters
+    ----------
+    feature_extractor : Module, (n, *row_shape) to (n, n_embedding)
+    label_predictor : Module, (n, n_embedding) to (n, n_classes) logits
+    domain_classifier : Module, (n, n_embedding) to (n, n_domains) logits
+    """
+
+    def __init__(
+        self,
+        feature_extractor: nn.Module,
+        label_predictor: nn.Module,
+        domain_classifier: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.feature_extractor = feature_extractor
+        self.label_predictor = label_predictor
+        self.domain_classifier = domain_classifier
+
+    def embed(self, X: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the embedding (n, n_embedding)."""
+        return _apply(self.feature_extractor, X, generator)
+
+    def label_logits(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return (n, n_classes)."""
+        return _apply(self.label_predictor, embedding, generator)
+
+    def domain_logits(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return (n, n_domains); column 0 is the source."""
+        return _apply(self.domain_classifier, embedding, generator)
+
+    def forward(
+        self,
+        X: Tensor,
+        n_source: int,
+        coefficient: Tensor,
+        label_dropout: torch.Generator | None = None,
+        domain_dropout: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return label logits of the source rows and domain logits of all rows.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, *row_shape)
+            Source rows first, then target rows: both pass the feature extractor at once.
+        n_source : int
+            How many of the rows are the source's.
+        coefficient : Tensor of shape ()
+            Lambda of the gradient reversal layer.
+        label_dropout, domain_dropout : torch.Generator
+            Where dropout masks on the way to the label and in the domain classifier come from.
+
+        Returns
+        -------
+        label_logits : Tensor of shape (n_source, n_classes)
+        domain_logits : Tensor of shape (n, n_domains)
+        """
+        embedding = self.embed(X, label_dropout)
+        label_logits = self.label_logits(embedding[:n_source], label_dropout)
+        reversed_embedding = reverse_gradient(embedding, coefficient)
+        return label_logits, self.domain_logits(reversed_embedding, domain_dropout)
+
+
+def drop_units(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """Set a random share of `x` to 0 and scale the rest up, drawing from `generator` alone."""
+    keep = torch.empty_like(x).bernoulli_(1.0 - share, generator=generator)
+    return x * keep.div_(1.0 - share)
+
+
+def build_network(
+    architecture: Architecture,
+    row_shape: tuple[int, ...],
+    n_classes: int,
+    n_domains: int,
+    streams: RandomStreams,
+) -> DomainAdversarialNetwork:
+    """Return a new network; parts that the user gave are copied or called with their sizes.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    row_shape : tuple of int
+        Shape of one row of `X`.
+    n_classes, n_domains : int
+    streams : RandomStreams
+        Where initial weights come from.
+
+    Raises
+    ------
+    ValueError
+        Where a part of the user's does not fit the sizes, naming the parameter.
+    """
+    a = architecture
+    n_inputs = row_shape[0] if len(row_shape) == 1 else row_shape
+    probe = torch.zeros((2, *row_shape))
+
+    def own(n_in: Any, hidden: tuple[int, ...], n_out: int | None, init: torch.Generator) -> Any:
+        return MultilayerPerceptron(n_in, hidden, n_out, a.activation, a.dropout, init)
+
+    feature_extractor = (
+        _given_part("feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules)
+        or own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
+    )
+    embedding = _try_part("feature_extractor", feature_extractor, probe, None)
+    n_embedding = embedding.shape[1]
+    sizes = (n_embedding, n_classes)
+    label_predictor = _given_part(
+        "label_predictor", a.label_predictor, sizes, streams.label_modules
+    ) or own(n_embedding, a.label_hidden_layer_sizes, n_classes, streams.label_init)
+    _try_part("label_predictor", label_predictor, embedding, n_classes)
+    sizes = (n_embedding, n_domains)
+    domain_classifier = _given_part(
+        "domain_classifier", a.domain_classifier, sizes, streams.domain_modules
+    ) or own(n_embedding, a.domain_hidden_layer_sizes, n_domains, streams.domain_init)
+    _try_part("domain_classifier", domain_classifier, embedding, n_domains)
+    return DomainAdversarialNetwork(feature_extractor, label_predictor, domain_classifier)
+
+
+def may_draw_globally(part: nn.Module, randomness: PrivateRandomness) -> AbstractContextManager:
+    """Return the context in which `part` may run in training mode.
+
+    Our own modules draw from the generator that they are given; a user's may draw from
+    torch's global one, which is exchanged for a private one meanwhile.
+    """
+    return nullcontext() if isinstance(part, MultilayerPerceptron) else randomness.active()
+
+
+def _linear(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
+    # skip_init: torch's constructor would draw from the global generator.
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    bound = n_inputs**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+def _apply(part: nn.Module, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    return part(x, generator) if isinstance(part, MultilayerPerceptron) else part(x)
+
+
+# -- parts that the user gave ----------------------------------------------------------------
+
+
+def _given_part(
+    parameter: str, part: Part, sizes: tuple[Any, ...], randomness: PrivateRandomness
+) -> nn.Module | None:
+    """Return a new module from what the user gave, or None where nothing was given."""
+    if part is None:
+        return None
+    if isinstance(part, nn.Module):
+        return copy.deepcopy(part)
+    with randomness.active():
+        module = part(*sizes) if _takes(part, sizes) else part()
+    if not isinstance(module, nn.Module):
+        raise ValueError(
+            f"{parameter} must be a torch.nn.Module, a module class or a callable that returns a "
+            f"module; called with {sizes} it returned a {type(module).__name__}."
+        )
+    return module
+
+
+def _takes(part: Callable[..., Any], sizes: tuple[Any, ...]) -> bool:
+    """Tell whether `part` can be called with `sizes`; a class may fix its sizes by itself."""
+    try:
+        inspect.signature(part).bind(*sizes)
+    except TypeError:
+        return False
+    except ValueError:  # no signature to look at: a builtin
+        return True
+    return True
+
+
+def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | None) -> Tensor:
+    """Run `part` once on two rows of zeros, and say what does not fit before training."""
+    wanted = "(2, n_embedding)" if n_outputs is None else f"(2, {n_outputs})"
+    part.eval()
+    try:
+        with torch.no_grad():
+            output = _apply(part, rows, None)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{parameter} does not fit: given input of shape {tuple(rows.shape)} it failed with: "
+            f"{error}. It must return a tensor of shape {wanted}. Sparse X reaches it as flat "
+            "rows; images need a dense array of shape (n_samples, channels, height, width)."
+        ) from error
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    fits = isinstance(output, Tensor) and output.ndim == 2 and len(output) == len(rows)
+    if not fits or (n_outputs is not None and output.shape[1] != n_outputs):
+        raise ValueError(
+            f"{parameter} does not fit: given input of shape {tuple(rows.shape)} it returned "
+            f"{shape}, but must return a tensor of shape {wanted}. End a feature extractor with "
+            "torch.nn.Flatten() where it has more dimensions."
+        )
+    return output

@@ -1,0 +1,135 @@
+"""Randomness: one `random_state` to independent streams, and no trace in the global state.
+
+Each use of chance draws from a generator of its own. So the target rows, or the size of the
+domain classifier, can't change what the source side of the network sees, and fits in other
+threads can't either.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+# Code that isn't ours (modules of the user's) draws from torch's global generator, which all
+# threads share: such code runs under this lock, see `PrivateRandomness`.
+_GLOBAL_GENERATOR = threading.RLock()
+
+
+class PrivateRandomness:
+    """Torch's global generators, exchanged for private ones while custom modules run.
+
+    Parameters
+    ----------
+    seed : int
+        Where the private stream starts. It goes on from one ``with`` to the next.
+
+    device : torch.device
+        The device whose generator is exchanged besides the CPU's.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device
+        self._state = [
+            torch.Generator(one).manual_seed(seed).get_state() for one in self._devices()
+        ]
+
+    def _devices(self) -> list[torch.device]:
+        on_cpu = [torch.device("cpu")]
+        return on_cpu if self._device.type == "cpu" else [*on_cpu, self._device]
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Exchange the global generators until the block ends, then put them back."""
+        with _GLOBAL_GENERATOR:
+            outside = [_get_state(one) for one in self._devices()]
+            try:
+                self._set_all(self._state)
+                yield
+            finally:
+                self._state = [_get_state(one) for one in self._devices()]
+                self._set_all(outside)
+
+    def _set_all(self, states: list[torch.Tensor]) -> None:
+        for device, state in zip(self._devices(), states, strict=True):
+            _set_state(device, state)
+
+
+def _get_state(device: torch.device) -> torch.Tensor:
+    if device.type == "cpu":
+        return torch.get_rng_state()
+    return getattr(torch, device.type).get_rng_state(device)
+
+
+def _set_state(device: torch.device, state: torch.Tensor) -> None:
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        getattr(torch, device.type).set_rng_state(state, device)
+
+
+@dataclass(frozen=True)
+class RandomStreams:
+    """The independent streams of one fit.
+
+    The label path (feature extractor and label predictor) and the domain path never share
+    one: what the domain classifier draws can't shift what the label predictor sees.
+    """
+
+    source_order: np.random.Generator
+    target_order: np.random.Generator
+    source_holdout: np.random.Generator
+    target_holdout: np.random.Generator
+    feature_init: torch.Generator
+    label_init: torch.Generator
+    domain_init: torch.Generator
+    label_dropout: torch.Generator
+    domain_dropout: torch.Generator
+    label_modules: PrivateRandomness
+    domain_modules: PrivateRandomness
+
+
+def random_streams(
+    random_state: int | np.random.RandomState | None, device: torch.device, epochs_before: int = 0
+) -> RandomStreams:
+    """Return the streams that `random_state` stands for.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        An int gives the same streams always; a RandomState is drawn from once; None takes
+        fresh entropy from the operating system and leaves numpy's global state alone.
+
+    device : torch.device
+        Where dropout masks are drawn.
+
+    epochs_before : int, default=0
+        Epochs that an earlier call has trained, so that training on goes on with new draws.
+    """
+    seeds = np.random.SeedSequence([_entropy(random_state), epochs_before]).generate_state(11)
+    draw = iter(int(seed) for seed in seeds)
+    return RandomStreams(
+        **{name: np.random.default_rng(next(draw)) for name in _NUMPY_STREAMS},
+        **{name: torch.Generator().manual_seed(next(draw)) for name in _INIT_STREAMS},
+        **{name: torch.Generator(device).manual_seed(next(draw)) for name in _DROPOUT_STREAMS},
+        **{name: PrivateRandomness(next(draw), device) for name in _MODULE_STREAMS},
+    )
+
+
+_NUMPY_STREAMS = ("source_order", "target_order", "source_holdout", "target_holdout")
+_INIT_STREAMS = ("feature_init", "label_init", "domain_init")
+_DROPOUT_STREAMS = ("label_dropout", "domain_dropout")
+_MODULE_STREAMS = ("label_modules", "domain_modules")
+
+
+def _entropy(random_state: int | np.random.RandomState | None) -> int:
+    if random_state is None:
+        # SeedSequence gathers entropy of its own; numpy's global state stays as it is.
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state)

@@ -1,0 +1,50 @@
+"""Threads: small networks train on one thread, and torch's setting is as before afterwards.
+
+A step of a small network takes a fraction of a millisecond. Threads that wake up for it cost
+more than they do, and where several fits share the cores they wait for each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# Multiply-adds in one forward pass of a batch from which a second thread pays.
+_WORTH_A_SECOND_THREAD = 20_000_000
+
+_LOCK = threading.Lock()
+_inside = 0
+_before = 0
+
+
+@contextmanager
+def threads_for(multiply_adds: int) -> Iterator[None]:
+    """Run the block on one thread if a step is that small, else on as many as torch has set."""
+    if multiply_adds >= _WORTH_A_SECOND_THREAD:
+        yield
+        return
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    """Remember the setting, unless another fit in this process already has."""
+    global _inside, _before
+    with _LOCK:
+        if _inside == 0:
+            _before = torch.get_num_threads()
+        _inside += 1
+    torch.set_num_threads(1)
+
+
+def _leave() -> None:
+    global _inside
+    with _LOCK:
+        _inside -= 1
+    torch.set_num_threads(_before)
