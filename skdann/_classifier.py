@@ -550,7 +550,8 @@ class DANNClassifier(
         ndarray of shape (n_samples,)
             Elements of `classes_`.
         """
-        return self.classes_[self._outputs(X, "label_logits").argmax(axis=1)]
+        codes = self._outputs(X, "label_logits").argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X):
         """Return the probability of each class.

@@ -129,8 +129,8 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
 
 def read_rows_like_fitted(X, estimator, row_shape):
     """Return rows for a fitted estimator, after scikit-learn's checks of width and names."""
-    validate_data(estimator, X, reset=False, skip_check_array=True)
     rows = read_rows(X, "X", estimator, allow_nd=len(row_shape) > 1)
+    validate_data(estimator, X, reset=False, skip_check_array=True)
     if rows.shape[1:] != row_shape:
         raise ValueError(
             f"X has rows of shape {rows.shape[1:]}, but {type(estimator).__name__} was fitted on "

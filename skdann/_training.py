@@ -338,6 +338,8 @@ class KeepBest(Callback):
 
     def on_epoch_end(self, net: AdversarialNet, **kwargs: Any) -> None:
         """Compare the epoch with the best one."""
+        if "valid_label_loss" not in net.history[-1]:  # partial_fit holds nothing out
+            return
         figure = self._figure(net.history[-1])
         if figure < self.best_ - 1e-4:
             self.best_, self.waited_ = figure, 0
