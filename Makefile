@@ -1,0 +1,62 @@
+# The task runner. `make all` is what CI runs: the README's two commands, then every check.
+PYTHON ?= .venv/bin/python
+DOCUMENTS := README.md $(wildcard docs/*.md)
+SCRIPTS := .ci/readme_command
+
+.PHONY: all check readme test lint format-check format types doctests build
+
+# One goal after the other, whatever -j says: the README's commands make the environment that the
+# checks use.
+.NOTPARALLEL:
+
+all: readme check
+
+check: lint format-check types doctests build
+
+# Run as printed. The tests come last, so that .venv ends up with the development tools.
+readme:
+	@set -e; for name in demo tests; do \
+	    command=$$(python3 .ci/readme_command $$name); \
+	    printf '\n== README, %s:\n%s\n\n' "$$name" "$$command"; \
+	    bash -e -o pipefail -c "$$command"; \
+	done
+
+test:
+	$(PYTHON) -m pytest -n 2 --cov
+
+lint:
+	$(PYTHON) -m ruff check . $(SCRIPTS)
+
+format-check:
+	$(PYTHON) -m ruff format --check . $(SCRIPTS)
+
+format:
+	$(PYTHON) -m ruff check --fix-only . $(SCRIPTS)
+	$(PYTHON) -m ruff format . $(SCRIPTS)
+
+types:
+	$(PYTHON) -m mypy
+
+doctests:
+	$(PYTHON) -m pytest --doctest-modules --doctest-glob='*.md' skdann $(DOCUMENTS)
+
+# sdist, wheel made from that sdist, a fresh environment with nothing but the wheel and what its
+# metadata asks for, and a fit from a folder where the checkout can't be imported by accident.
+build:
+	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m build -q --outdir "$$folder/dist" .; \
+	$(PYTHON) -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/pip" install -q -c constraints.txt "$$folder"/dist/*.whl; \
+	cd "$$folder"; \
+	venv/bin/python -c "$$SMOKE_TEST"
+
+define SMOKE_TEST
+import skdann
+from skdann.datasets import make_shifted_column
+
+X_src, y_src, X_tgt, y_tgt = make_shifted_column(n_samples=100, random_state=0)
+classifier = skdann.DANNClassifier(max_epochs=2, random_state=0).fit(X_src, y_src, X_tgt)
+assert classifier.predict(X_tgt).shape == y_tgt.shape
+print("skdann", skdann.__version__, "fits from", skdann.__file__)
+endef
+export SMOKE_TEST

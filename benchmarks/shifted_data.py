@@ -1,0 +1,302 @@
+"""Seven tabular data sets with a domain shift, cut into 64 pairs source -> target.
+
+    python benchmarks/shifted_data.py [--datasets heart_sites ...]
+
+prints the pairs as a Markdown table: rows of the source, of the target (unlabelled, given to
+`fit`) and of the test (target rows that were not in the fit), features, and the class shares of
+source and test.
+
+The raw files are looked for in the folder named by the environment variable SKDANN_DATA, by
+default `../shared/data` next to the project. Everything that is fitted here (scaling, categories,
+filling) is fitted on the source rows only; the labels of the target serve to cut its rows into
+two halves of equal class shares and to score, for nothing else.
+"""
+
+import argparse
+import gzip
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.io import loadmat
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_svmlight_file
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, StandardScaler
+
+PROJECT = Path(__file__).resolve().parent.parent
+LARGEST_SCALED_VALUE = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedPair:
+    """A labelled source, unlabelled target rows for `fit`, and labelled target rows to score on."""
+
+    dataset: str
+    source: str
+    target: str
+    X_src: Any
+    y_src: np.ndarray
+    X_tgt: Any
+    X_test: Any
+    y_test: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}->{self.target}"
+
+
+class Domain(NamedTuple):
+    """The rows of one domain; those to score on are apart only where a test file is published."""
+
+    X: Any
+    y: np.ndarray
+    X_test: Any = None
+    y_test: np.ndarray | None = None
+
+
+class Recipe(NamedTuple):
+    """How to read a data set, which pairs it has, and what is fitted on a source's rows."""
+
+    load: Callable[[Path], dict[str, Domain]]
+    pairs: list[tuple[str, str]]
+    preprocessing: Callable[[Any], Any]
+
+
+def pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Iterator[ShiftedPair]:
+    """Yield the pairs of the named data sets (default: all seven, 64 pairs), one set at a time.
+
+    `seed` fixes which half of a target is given to `fit`; it is the same half for every source.
+    """
+    for dataset in DATASETS if datasets is None else datasets:
+        recipe = RECIPES[dataset]
+        domains = recipe.load(data_folder(dataset))
+        for source, target in recipe.pairs:
+            rows = target_rows(domains[target], seed)
+            X_src, y_src = domains[source][:2]
+            transformer = recipe.preprocessing(X_src).fit(X_src)
+            X_src, X_tgt, X_test = map(transformer.transform, (X_src, rows.X, rows.X_test))
+            yield ShiftedPair(dataset, source, target, X_src, y_src, X_tgt, X_test, rows.y_test)
+
+
+def data_folder(dataset: str) -> Path:
+    """The folder of one data set; ends the program with a message where it is missing."""
+    folder = Path(os.environ.get("SKDANN_DATA", PROJECT.parent / "shared" / "data")) / dataset
+    if not folder.is_dir():
+        sys.exit(f"no folder {folder}: set SKDANN_DATA to the folder that holds {dataset}/")
+    return folder
+
+
+def target_rows(domain: Domain, seed: int) -> Domain:
+    """The domain cut in two halves, stratified by class, unless it comes with a test file."""
+    if domain.X_test is not None:
+        return domain
+    X_fit, X_test, y_fit, y_test = train_test_split(
+        domain.X, domain.y, test_size=0.5, stratify=domain.y, random_state=seed
+    )
+    return Domain(X_fit, y_fit, X_test, y_test)
+
+
+def bounded(X: np.ndarray) -> np.ndarray:
+    """Float32 within +-8 source deviations.
+
+    StandardScaler leaves constant columns alone; the bound is for nearly constant ones, where
+    a target value can lie a hundred deviations away.
+    """
+    return np.clip(X, -LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE).astype(np.float32)
+
+
+def then_bounded(*steps: Any) -> Any:
+    return make_pipeline(*steps, FunctionTransformer(bounded))
+
+
+def scaled(_: Any) -> Any:
+    return then_bounded(StandardScaler())
+
+
+def frequencies_scaled(_: Any) -> Any:
+    return then_bounded(Normalizer(norm="l1"), StandardScaler())
+
+
+def unchanged(_: Any) -> Any:
+    return FunctionTransformer(accept_sparse=True)
+
+
+def mixed_columns(categories: list[str]) -> Callable[[pd.DataFrame], Any]:
+    """One-hot categories, scaled numbers; what is missing is filled from the source's rows.
+
+    Numbers are scaled before they are filled, so that a column with few observed values keeps
+    its own deviation. Columns without any value in the source are left out.
+    """
+
+    def preprocessing(source: pd.DataFrame) -> Any:
+        observed = source.columns[source.notna().any()]
+        named = [column for column in observed if column in categories]
+        numbers = [column for column in observed if column not in categories]
+        fill_numbers = SimpleImputer(strategy="median")
+        fill_named = SimpleImputer(strategy="most_frequent")
+        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        return then_bounded(
+            make_column_transformer(
+                (make_pipeline(StandardScaler(), fill_numbers), numbers),
+                (make_pipeline(fill_named, one_hot), named),
+            )
+        )
+
+    return preprocessing
+
+
+def load_amazon_reviews(folder: Path) -> dict[str, Domain]:
+    """log1p of 5,000 word counts, CSR; fitted on the `_train` files, scored on a `_test` file."""
+
+    def read(name: str) -> tuple[Any, np.ndarray]:
+        X, y = read_svmlight(folder / f"{name}.svmlight.gz", n_features=5000, zero_based=True)
+        return X.log1p(), y
+
+    return {name: Domain(*read(f"{name}_train"), *read(f"{name}_test")) for name in AMAZON}
+
+
+def load_gas_drift(folder: Path) -> dict[str, Domain]:
+    """128 dense sensor readings of eight batches, scaled by the source batch."""
+
+    def read(batch: str) -> Domain:
+        path = folder / f"batch{batch}.dat.gz"
+        X, y = read_svmlight(path, n_features=128, zero_based=False)
+        return Domain(X.toarray(), y)
+
+    return {batch: read(batch) for batch in "12345689"}
+
+
+def read_svmlight(path: Path, **options: Any) -> tuple[Any, np.ndarray]:
+    with gzip.open(path) as file:
+        X, y = load_svmlight_file(file, dtype=np.float32, **options)
+    return X, y.astype(int)
+
+
+def load_office_caltech_surf(folder: Path) -> dict[str, Domain]:
+    """800 visual word counts as frequencies within a picture, scaled by the source."""
+
+    def read(file_name: str) -> Domain:
+        content = loadmat(folder / f"{file_name}_SURF_L10.mat")
+        return Domain(content["fts"].astype(np.float32), content["labels"].ravel().astype(int))
+
+    return {name: read("Caltech10" if name == "caltech" else name) for name in OFFICE}
+
+
+def load_heart_sites(folder: Path) -> dict[str, Domain]:
+    """13 attributes with many missing ('?', empty, or a cholesterol of 0), y = disease or not.
+
+    cp, restecg, slope and thal are one-hot, the rest (with sex, fbs and exang, 0 or 1) scaled;
+    missing categories become the source's most frequent, missing numbers its median.
+    """
+
+    def read(site: str) -> Domain:
+        table = pd.read_csv(folder / f"processed.{site}.data", na_values="?").astype(float)
+        disease = (table.pop("target") > 0).to_numpy(int)
+        return Domain(table.assign(chol=table["chol"].replace(0, np.nan)), disease)
+
+    return {site: read(site) for site in HEART}
+
+
+def load_email_spam(folder: Path) -> dict[str, Domain]:
+    """The 2,000 words that are in most mails of the three inboxes (no label used), log1p, CSR.
+
+    The published rows are word counts divided by their Euclidean length, so log1p changes little.
+    """
+    contents = [loadmat(folder / f"data_{number}.mat") for number in (1, 2, 3)]
+    mails_with_word = sum(content["features"].getnnz(axis=0) for content in contents)
+    words = np.sort(np.argsort(-mails_with_word, kind="stable")[:2000])
+
+    def read(content: dict[str, Any]) -> Domain:
+        X = content["features"].tocsc()[:, words].tocsr().astype(np.float32)
+        return Domain(X.log1p(), content["labels"].ravel().astype(int))
+
+    return dict(zip(EMAIL, map(read, contents), strict=True))
+
+
+def load_bank_marketing(folder: Path) -> dict[str, Domain]:
+    """Ten one-hot categories, nine scaled numbers, `duration` dropped (known after the call only).
+
+    The rows are in call order without a year: a year ends where the month goes back.
+    """
+    with (
+        zipfile.ZipFile(folder / "bank-additional.zip") as archive,
+        archive.open("bank-additional/bank-additional-full.csv") as file,
+    ):
+        table = pd.read_csv(file, sep=";")
+    months = table["month"].map({month: number for number, month in enumerate(MONTHS)})
+    year = 2008 + (months.diff() < 0).cumsum()
+    X, y = table.drop(columns=["duration", "y"]), table["y"].to_numpy(str)
+    return {str(value): Domain(X[year == value], y[year == value]) for value in (2008, 2009, 2010)}
+
+
+def load_acs_states(folder: Path) -> dict[str, Domain]:
+    """Persons up to 64, y = wages above 30,000 dollars; sex and mar one-hot, the rest scaled."""
+    table = pd.read_csv(folder / "acsbig.csv.gz")
+    table = table[table["agep"] <= 64]
+    X, y = table[ACS_COLUMNS], (table["wagp"] > 30_000).to_numpy(int)
+    states = table["stabbr"].to_numpy(str)
+    return {state: Domain(X[states == state], y[states == state]) for state in ACS}
+
+
+AMAZON = ["books", "dvd", "electronics", "kitchen"]
+OFFICE = ["caltech", "amazon", "webcam", "dslr"]
+HEART = ["cleveland", "hungarian", "switzerland", "va"]
+HEART_CATEGORIES = ["cp", "restecg", "slope", "thal"]
+EMAIL = ["user0", "user1", "user2"]
+ACS = ["CA", "FL", "IL", "AL", "KY", "CT", "MD"]
+ACS_COLUMNS = ["agep", "sporder", "sex", "mar", "intp", "pap", "retp", "ssip", "ssp"]
+GAS_PAIRS = [("1", batch) for batch in "2345689"]
+GAS_PAIRS += [("2", "3"), ("3", "4"), ("4", "5"), ("5", "6"), ("6", "8"), ("8", "9")]
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+BANK_PAIRS = [("2008", "2009"), ("2008", "2010"), ("2009", "2010")]
+BANK_CATEGORIES = ["job", "marital", "education", "default", "housing", "loan"]
+BANK_CATEGORIES += ["contact", "month", "day_of_week", "poutcome"]
+
+RECIPES = {
+    "amazon_reviews": Recipe(load_amazon_reviews, list(permutations(AMAZON, 2)), unchanged),
+    "gas_drift": Recipe(load_gas_drift, GAS_PAIRS, scaled),
+    "office_caltech_surf": Recipe(
+        load_office_caltech_surf, list(permutations(OFFICE, 2)), frequencies_scaled
+    ),
+    "heart_sites": Recipe(
+        load_heart_sites, list(permutations(HEART, 2)), mixed_columns(HEART_CATEGORIES)
+    ),
+    "email_spam": Recipe(load_email_spam, list(permutations(EMAIL, 2)), unchanged),
+    "bank_marketing": Recipe(load_bank_marketing, BANK_PAIRS, mixed_columns(BANK_CATEGORIES)),
+    "acs_states": Recipe(
+        load_acs_states, [("CA", state) for state in ACS[1:]], mixed_columns(["sex", "mar"])
+    ),
+}
+DATASETS = tuple(RECIPES)
+
+
+def class_shares(y: np.ndarray) -> str:
+    classes, counts = np.unique(y, return_counts=True)
+    shares = counts / counts.sum()
+    return ", ".join(f"{name}: {share:.2f}" for name, share in zip(classes, shares, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the pairs as a Markdown table.")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
+    print("| data set | pair | source | target | test | features | source classes | test classes |")
+    print("|---|---|--:|--:|--:|--:|---|---|")
+    for pair in pairs(parser.parse_args().datasets):
+        rows = [matrix.shape[0] for matrix in (pair.X_src, pair.X_tgt, pair.X_test)]
+        shares = [class_shares(pair.y_src), class_shares(pair.y_test)]
+        cells = [pair.dataset, pair.name, *rows, pair.X_src.shape[1], *shares]
+        print("|", " | ".join(map(str, cells)), "|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What several test files share."""
+
+import numpy as np
+import pytest
+import sklearn
+
+from skdann.datasets import make_rotated_moons
+
+
+@pytest.fixture
+def moons():
+    """Source rows, labels and target rows of a small problem; target labels stay away."""
+    X, y, X_tgt, _ = make_rotated_moons(n_samples=120, random_state=0)
+    return X, y, X_tgt
+
+
+@pytest.fixture
+def routing():
+    """scikit-learn's metadata routing, switched on for one test."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.fixture
+def blobs():
+    """Three classes in five columns; the target is moved by half a standard deviation."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 5)) + 2 * np.eye(5)[y]
+    return X, y, X[::-1] + 0.5

@@ -1,0 +1,61 @@
+"""The rooms of docs/architecture.md: who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skdann
+
+PACKAGE = Path(skdann.__file__).parent
+EXTERNAL = {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm"}
+
+MAY_IMPORT = {
+    "_inputs": {"numpy", "scipy", "sklearn"},
+    "_randomness": {"numpy", "torch"},
+    "_threads": {"torch"},
+    "_batches": {"numpy", "scipy", "torch", "_inputs"},
+    "_reversal": {"torch"},
+    "_network": {"torch", "_randomness", "_reversal"},
+    "_schedules": set(),
+    "_losses": {"torch"},
+    "_training": {
+        "numpy", "torch", "skorch", "tqdm", "_inputs", "_randomness", "_threads", "_batches",
+        "_network", "_schedules", "_losses",
+    },
+    "_classifier": {
+        "numpy", "scipy", "sklearn", "torch", "_inputs", "_randomness", "_batches", "_network",
+        "_schedules", "_training",
+    },
+    "datasets": {"numpy", "scipy", "sklearn"},
+    "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},
+    "__init__": {"_classifier", "_inputs"},
+}  # fmt: skip
+
+
+def imported(path):
+    """Return the names of rooms and outside packages that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        else:
+            continue
+        for name in names:
+            top, _, room = name.partition(".")
+            if top == "skdann":
+                yield room.split(".")[0]
+            elif top in EXTERNAL:
+                yield top
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_a_room_imports_only_what_the_table_allows(path):
+    assert path.stem in MAY_IMPORT, f"{path.name} is not in the table of rooms"
+    assert set(imported(path)) <= MAY_IMPORT[path.stem]
+
+
+def test_every_room_of_the_table_exists_and_only_training_knows_skorch():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(MAY_IMPORT)
+    assert [room for room, names in MAY_IMPORT.items() if "skorch" in names] == ["_training"]
