@@ -17,7 +17,7 @@ from sklearn.base import (
 )
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._batches import DomainBatches, split_validation
 from skdann._inputs import (
@@ -257,10 +257,14 @@ class DANNClassifier(
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(numbers.Real, 0, 1, closed="left")],
         "label_hidden_layer_sizes": [
-            Interval(numbers.Integral, 1, None, closed="left"), tuple, list,
+            Interval(numbers.Integral, 1, None, closed="left"),
+            tuple,
+            list,
         ],
         "domain_hidden_layer_sizes": [
-            Interval(numbers.Integral, 1, None, closed="left"), tuple, list,
+            Interval(numbers.Integral, 1, None, closed="left"),
+            tuple,
+            list,
         ],
         "feature_extractor": [torch.nn.Module, callable, None],
         "label_predictor": [torch.nn.Module, callable, None],
@@ -408,6 +412,8 @@ class DANNClassifier(
         self : DANNClassifier
         """
         first = not hasattr(self, "net_")
+        if not first:
+            validate_data(self, X, reset=False, skip_check_array=True)
         data = self._read(X, y, X_tgt, sample_weight, classes if first else self.classes_)
         if not first:
             self._check_continues(data, "partial_fit")
@@ -476,7 +482,7 @@ class DANNClassifier(
         return AdversarialNet(network, plan=plan, device=device, callbacks=callbacks)
 
     def _starting_network(self, data, streams):
-        if self.warm_start and hasattr(self, "module_"):
+        if self.warm_start and hasattr(self, "net_"):
             self._check_continues(data, "warm_start")
             return copy.deepcopy(self.module_)
         architecture = Architecture(
@@ -518,7 +524,6 @@ class DANNClassifier(
     def _keep(self, net, data, domains_before=1):
         """Set the fitted attributes, all at once: nothing has changed until here."""
         self.net_ = net
-        self.module_ = net.module_
         self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
         self.n_iter_ = len(self.history_)
         self.n_domains_ = max(domains_before, 1 if data.X_target is None else data.n_domains)
@@ -531,6 +536,11 @@ class DANNClassifier(
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         return self
+
+    @property
+    def module_(self):
+        """The trained torch module, the one inside `net_`."""
+        return self.net_.module_
 
     # -- the fitted classifier ---------------------------------------------------------------
 

@@ -108,29 +108,16 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
 
     float32 input is passed on as it is, memory maps included; anything else is converted once.
     """
-    _check_numeric_kind(X, argument)
-    try:
-        with np.errstate(over="ignore"):
-            rows = check_array(
-                X,
-                accept_sparse="csr",
-                dtype=np.float32,
-                ensure_all_finite=False,
-                allow_nd=allow_nd,
-                input_name=argument,
-                estimator=estimator,
-            )
-    except (TypeError, ValueError) as error:
-        _explain_text(X, argument, error)
-        raise
+    rows = _converted(X, argument, estimator, allow_nd)
     _check_finite(rows, argument, getattr(X, "columns", None))
     return rows
 
 
 def read_rows_like_fitted(X, estimator, row_shape):
     """Return rows for a fitted estimator, after scikit-learn's checks of width and names."""
-    rows = read_rows(X, "X", estimator, allow_nd=len(row_shape) > 1)
+    rows = _converted(X, "X", estimator, allow_nd=len(row_shape) > 1)
     validate_data(estimator, X, reset=False, skip_check_array=True)
+    _check_finite(rows, "X", getattr(X, "columns", None))
     if rows.shape[1:] != row_shape:
         raise ValueError(
             f"X has rows of shape {rows.shape[1:]}, but {type(estimator).__name__} was fitted on "
@@ -148,8 +135,7 @@ def warn_about_target_scale(data):
     varies = source_std > 1e-6 * (1.0 + np.abs(source_mean))
     unit = np.where(varies, source_std, 1.0)
     off = varies & (
-        (np.abs(target_mean - source_mean) > _WILD_SHIFT * unit)
-        | (target_std > _WILD_SHIFT * unit)
+        (np.abs(target_mean - source_mean) > _WILD_SHIFT * unit) | (target_std > _WILD_SHIFT * unit)
     )
     if off.sum() > _WILD_SHARE * max(varies.sum(), 1):
         warnings.warn(
@@ -163,6 +149,25 @@ def warn_about_target_scale(data):
 
 
 # -- rows ------------------------------------------------------------------------------------
+
+
+def _converted(X, argument, estimator, allow_nd):
+    """Return a float32 ndarray or CSR matrix of the right number of dimensions."""
+    _check_numeric_kind(X, argument)
+    try:
+        with np.errstate(over="ignore"):
+            return check_array(
+                X,
+                accept_sparse="csr",
+                dtype=np.float32,
+                ensure_all_finite=False,
+                allow_nd=allow_nd,
+                input_name=argument,
+                estimator=estimator,
+            )
+    except (TypeError, ValueError) as error:
+        _explain_text(X, argument, error)
+        raise
 
 
 def _check_numeric_kind(X, argument):

@@ -195,10 +195,9 @@ def build_network(
     def own(n_in: Any, hidden: tuple[int, ...], n_out: int | None, init: torch.Generator) -> Any:
         return MultilayerPerceptron(n_in, hidden, n_out, a.activation, a.dropout, init)
 
-    feature_extractor = (
-        _given_part("feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules)
-        or own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
-    )
+    feature_extractor = _given_part(
+        "feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules
+    ) or own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
     embedding = _try_part("feature_extractor", feature_extractor, probe, None)
     n_embedding = embedding.shape[1]
     sizes = (n_embedding, n_classes)

@@ -80,7 +80,11 @@ class AdversarialNet(NeuralNet):
     """
 
     def __init__(
-        self, module: DomainAdversarialNetwork, *, plan: TrainingPlan, device: torch.device,
+        self,
+        module: DomainAdversarialNetwork,
+        *,
+        plan: TrainingPlan,
+        device: torch.device,
         callbacks: list[Any],
     ) -> None:
         self.plan = plan
@@ -203,8 +207,11 @@ class AdversarialNet(NeuralNet):
         self.optimizer_.zero_grad()
         with self._custom_label_parts():
             label_logits, domain_logits = self.module_(
-                batch.X, n_source, coefficient,
-                self.streams_.label_dropout, self.streams_.domain_dropout,
+                batch.X,
+                n_source,
+                coefficient,
+                self.streams_.label_dropout,
+                self.streams_.domain_dropout,
             )
         label_loss = cross_entropy(label_logits, batch.y, batch.label_weight)
         domain_loss = cross_entropy(domain_logits, batch.domain, batch.domain_weight)
@@ -251,8 +258,10 @@ class AdversarialNet(NeuralNet):
         loss.backward()
         if self._gradient_listeners:
             self.notify(
-                "on_grad_computed", named_parameters=self.module_.named_parameters(),
-                batch=batch, training=True,
+                "on_grad_computed",
+                named_parameters=self.module_.named_parameters(),
+                batch=batch,
+                training=True,
             )
         self.optimizer_.step()
 
@@ -437,7 +446,7 @@ def _result(
 
 
 def _mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:
-    if weight is None:
+    if weight is None or not weight.any():
         return float(cross_entropy(logits, codes))
     return float(cross_entropy(logits, codes, torch.from_numpy(weight / weight.mean())))
 

@@ -6,8 +6,9 @@ from skdann._reversal import reverse_gradient
 
 def gradient_of(coefficient, x):
     x = x.clone().requires_grad_()
-    (reverse_gradient(x, coefficient) * torch.arange(1.0, 1 + x.numel()).reshape(x.shape)).sum(
-    ).backward()
+    (
+        reverse_gradient(x, coefficient) * torch.arange(1.0, 1 + x.numel()).reshape(x.shape)
+    ).sum().backward()
     return x.grad
 
 

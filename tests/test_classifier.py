@@ -1,0 +1,325 @@
+"""`DANNClassifier` as its users meet it, and the paper's results in small."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from skdann import DANNClassifier, SourceOnlyWarning
+from skdann.datasets import make_rotated_moons
+
+
+def classifier(**parameters):
+    return DANNClassifier(**{"max_epochs": 3, "random_state": 0, **parameters})
+
+
+# -- the method ------------------------------------------------------------------------------
+
+
+def test_the_papers_moons_reach_91_percent_in_the_median():
+    scores = []
+    for seed in range(5):
+        X, y, X_tgt, y_tgt = make_rotated_moons(random_state=seed)
+        scores.append(DANNClassifier(random_state=seed).fit(X, y, X_tgt).score(X_tgt, y_tgt))
+    assert np.median(scores) >= 0.91
+
+
+def test_no_target_warns_and_is_the_network_of_lambda_zero(moons):
+    X, y, X_tgt = moons
+    with pytest.warns(SourceOnlyWarning, match="no X_tgt"):
+        alone = classifier().fit(X, y)
+    watched = classifier(lambda_max=0).fit(X, y, X_tgt)
+    assert np.array_equal(alone.predict_proba(X_tgt), watched.predict_proba(X_tgt))
+    assert "domain_loss" in watched.history_[0] and "domain_loss" not in alone.history_[0]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"early_stopping": True, "max_epochs": 40},
+        {"hidden_layer_sizes": (20, 10), "domain_hidden_layer_sizes": (30, 30)},
+        {"class_weight": "balanced", "batch_size": 7},
+        {"optimizer": "sgd", "lr_schedule": "annealed"},
+    ],
+)
+def test_lambda_zero_is_source_only_whatever_else_is_set(moons, parameters):
+    X, y, X_tgt = moons
+    fits = [
+        classifier(lambda_max=0, **parameters).fit(X, y, target)
+        for target in (X_tgt, X_tgt[:5] + 3, (X_tgt, X_tgt[:3]), None)
+    ]
+    expected = fits[0].predict_proba(X_tgt)
+    assert all(np.array_equal(fitted.predict_proba(X_tgt), expected) for fitted in fits)
+
+
+# -- what a fitted classifier offers ---------------------------------------------------------
+
+
+def test_outputs_agree_with_each_other(blobs):
+    X, y, X_tgt = blobs
+    labels = np.array(["low", "middle", "high"])[y]
+    fitted = classifier(max_epochs=30).fit(X, labels, X_tgt)
+    proba = fitted.predict_proba(X)
+    assert proba.dtype == np.float32 and proba.shape == (90, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(X)), proba, rtol=1e-5)
+    assert list(fitted.classes_) == ["high", "low", "middle"]
+    assert (fitted.predict(X) == fitted.classes_[fitted.decision_function(X).argmax(1)]).all()
+    assert fitted.score(X, labels) > 0.8
+
+
+def test_two_classes_have_one_decision_value_the_log_odds(moons):
+    X, y, X_tgt = moons
+    fitted = classifier().fit(X, y, X_tgt)
+    proba = fitted.predict_proba(X)
+    odds = np.log(proba[:, 1] / proba[:, 0])
+    np.testing.assert_allclose(fitted.decision_function(X), odds, rtol=1e-3, atol=1e-5)
+
+
+def test_log_probabilities_do_not_underflow():
+    X = np.array([[-1.0], [1.0]] * 20)
+    fitted = classifier(lambda_max=0).fit(X, X[:, 0] > 0, X)
+    assert np.isfinite(fitted.predict_log_proba(np.array([[1e6]]))).all()
+
+
+def test_history_is_a_table_with_one_row_per_epoch(moons):
+    table = pd.DataFrame(classifier(max_epochs=4).fit(*moons).history_)
+    columns = "epoch label_loss domain_loss domain_accuracy lambda lr seconds".split()
+    assert set(table.columns) == set(columns)
+    assert list(table["epoch"]) == [1, 2, 3, 4]
+    assert table["domain_accuracy"].between(0, 1).all() and table["lambda"].is_monotonic_increasing
+
+
+def test_the_embedding_has_names_and_the_width_of_the_last_layer(moons):
+    X, y, X_tgt = moons
+    fitted = classifier(hidden_layer_sizes=(9, 4)).fit(X, y, X_tgt)
+    assert fitted.transform(X).shape == (120, 4)
+    assert list(fitted.get_feature_names_out())[:2] == ["dannclassifier0", "dannclassifier1"]
+    framed = fitted.set_output(transform="pandas").transform(X)
+    assert list(framed.columns) == list(fitted.get_feature_names_out())
+
+
+def test_fit_transform_takes_the_target(moons):
+    X, y, X_tgt = moons
+    embedding = classifier().fit_transform(X, y, X_tgt=X_tgt)
+    assert np.array_equal(embedding, classifier().fit(X, y, X_tgt).transform(X))
+
+
+def test_domain_probability_needs_a_target(moons):
+    X, y, X_tgt = moons
+    with pytest.warns(SourceOnlyWarning):
+        alone = classifier().fit(X, y)
+    assert not hasattr(alone, "predict_domain_proba")
+    proba = classifier().fit(X, y, X_tgt).predict_domain_proba(X)
+    assert proba.shape == (120,) and ((proba >= 0) & (proba <= 1)).all()
+
+
+def test_an_unfitted_classifier_says_so(moons):
+    for method in ("predict", "predict_proba", "transform", "decision_function"):
+        with pytest.raises(NotFittedError):
+            getattr(DANNClassifier(), method)(moons[0])
+
+
+def test_copies_and_pickles_predict_the_same_and_train_on(moons):
+    X, y, X_tgt = moons
+    fitted = classifier().fit(X, y, X_tgt)
+    expected = fitted.predict_proba(X)
+    for other in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        assert np.array_equal(other.predict_proba(X), expected)
+        other.partial_fit(X, y, X_tgt)
+        assert not np.array_equal(other.predict_proba(X), expected)
+    assert np.array_equal(fitted.predict_proba(X), expected)
+
+
+# -- budget ----------------------------------------------------------------------------------
+
+
+def test_auto_epochs_have_a_floor_in_steps():
+    auto = DANNClassifier()
+    assert auto._epochs(steps_per_epoch=5) == 200
+    assert auto._epochs(steps_per_epoch=500) == 30
+    assert DANNClassifier(max_epochs=7)._epochs(steps_per_epoch=5) == 7
+
+
+# -- continuing ------------------------------------------------------------------------------
+
+
+def test_warm_start_goes_on_from_the_last_weights(moons):
+    X, y, X_tgt = moons
+    cold = classifier(max_epochs=30).fit(X, y, X_tgt)
+    start = cold.history_[0]["label_loss"]
+    assert cold.fit(X, y, X_tgt).history_[0]["label_loss"] == start
+    warm = cold.set_params(warm_start=True).fit(X, y, X_tgt)
+    assert warm.history_[0]["label_loss"] < 0.8 * start
+    assert warm.n_iter_ == 30
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda X, y, X_tgt: (X, y + 1, X_tgt), "y has the classes"),
+        (lambda X, y, X_tgt: (np.c_[X, X], y, np.c_[X_tgt, X_tgt]), "X has 4 features"),
+        (lambda X, y, X_tgt: (X, y, (X_tgt, X_tgt)), "X_tgt has 2 target domains"),
+    ],
+)
+def test_going_on_needs_the_same_classes_width_and_domains(moons, change, said):
+    for go_on in ("fit", "partial_fit"):
+        fitted = classifier(warm_start=True).fit(*moons)
+        before = fitted.predict_proba(moons[0])
+        with pytest.raises(ValueError, match=said.replace("y has the classes", "y (has|contains)")):
+            getattr(fitted, go_on)(*change(*moons))
+        assert np.array_equal(fitted.predict_proba(moons[0]), before)
+
+
+def test_partial_fit_learns_from_chunks_with_targets_of_their_own(moons):
+    X, y, X_tgt = moons
+    streamed = classifier(max_epochs=40, lr=0.01)
+    for call in range(40):
+        rows = slice(60, None) if call % 2 else slice(60)
+        streamed.partial_fit(X[rows], y[rows], X_tgt[rows], classes=[0, 1])
+    assert streamed.n_iter_ == len(streamed.history_) == 40
+    assert streamed.score(X, y) > 0.8
+    assert streamed.history_[-1]["lambda"] > 0.99
+
+
+def test_partial_fit_names_all_classes_in_the_first_call(moons):
+    X, y, X_tgt = moons
+    zeros = y == 0
+    streamed = classifier().partial_fit(X[zeros], y[zeros], X_tgt, classes=[1, 0])
+    assert list(streamed.classes_) == [0, 1]
+    with pytest.warns(SourceOnlyWarning):
+        streamed.partial_fit(X, y)
+    assert streamed.n_domains_ == 2
+    with pytest.raises(ValueError, match=r"y contains labels \[2\]"):
+        streamed.partial_fit(X, y + 1)
+
+
+def test_partial_fit_draws_anew_in_each_call(moons):
+    X, y, X_tgt = moons
+    one = classifier(dropout=0.5).partial_fit(X, y, X_tgt)
+    after_one = one.history_[0]["label_loss"]
+    assert one.partial_fit(X, y, X_tgt).history_[1]["label_loss"] != after_one
+
+
+# -- randomness ------------------------------------------------------------------------------
+
+
+def test_equal_seeds_are_bit_identical_and_others_differ(moons):
+    fits = [classifier(random_state=seed).fit(*moons).predict_proba(moons[0]) for seed in (1, 1, 2)]
+    assert np.array_equal(fits[0], fits[1]) and not np.array_equal(fits[0], fits[2])
+
+
+def test_none_takes_fresh_entropy_and_leaves_the_global_state_alone(moons):
+    states = np.random.get_state()[1].copy(), torch.get_rng_state()
+    fits = [classifier(random_state=None).fit(*moons).predict_proba(moons[0]) for _ in range(2)]
+    assert not np.array_equal(*fits)
+    assert (np.random.get_state()[1] == states[0]).all()
+    assert torch.equal(torch.get_rng_state(), states[1])
+
+
+def test_a_random_state_instance_moves_on_between_fits(moons):
+    generator = np.random.RandomState(0)
+    fitted = classifier(random_state=generator)
+    assert not np.array_equal(
+        fitted.fit(*moons).predict_proba(moons[0]), fitted.fit(*moons).predict_proba(moons[0])
+    )
+
+
+# -- kinds of input --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, sparse.coo_array])
+def test_sparse_rows_give_what_dense_rows_give(blobs, kind):
+    X, y, X_tgt = (np.where(a > 0.5, a, 0) if a.ndim == 2 else a for a in blobs)
+    dense = classifier().fit(X, y, X_tgt).predict_proba(X)
+    fitted = classifier().fit(kind(X), y, kind(X_tgt))
+    assert np.array_equal(fitted.predict_proba(kind(X)), dense)
+    assert np.array_equal(fitted.predict_proba(X), dense)
+
+
+class Pool(nn.Module):
+    def __init__(self, row_shape):
+        super().__init__()
+        self.convolve = nn.Conv2d(row_shape[0], 6, kernel_size=3)
+
+    def forward(self, images):
+        return torch.relu(self.convolve(images)).mean(dim=(2, 3))
+
+
+def test_images_pass_to_a_custom_feature_extractor():
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    X = rng.normal(size=(40, 3, 8, 8)) + y[:, None, None, None]
+    fitted = classifier(feature_extractor=Pool, max_epochs=60, lr=0.01).fit(X, y, X + 0.2)
+    assert fitted.score(X, y) > 0.9
+    assert fitted.transform(X).shape == (40, 6)
+    with pytest.raises(ValueError, match=r"rows of shape \(3, 9, 8\)"):
+        fitted.predict(np.zeros((2, 3, 9, 8)))
+
+
+def test_images_without_a_custom_feature_extractor_are_refused():
+    with pytest.raises(ValueError, match="dim 4"):
+        classifier().fit(np.zeros((4, 3, 8, 8)), [0, 1, 0, 1], np.zeros((4, 3, 8, 8)))
+
+
+def test_sparse_rows_for_a_module_that_wants_images_are_explained(blobs):
+    X, y, X_tgt = blobs
+    with pytest.raises(ValueError, match="Sparse X reaches it as flat rows"):
+        classifier(feature_extractor=lambda n: Pool((3,))).fit(sparse.csr_array(X), y, X_tgt)
+
+
+# -- parameters ------------------------------------------------------------------------------
+
+
+def test_sizes_may_be_a_single_number(moons):
+    fitted = classifier(hidden_layer_sizes=7, label_hidden_layer_sizes=3).fit(*moons)
+    assert fitted.transform(moons[0]).shape == (120, 7)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": (5, 0)},
+        {"domain_hidden_layer_sizes": (1.5,)},
+        {"activation": "softplus"},
+        {"dropout": 1.0},
+        {"lambda_max": -0.1},
+        {"lambda_schedule": "linear"},
+        {"lambda_schedule": lambda p: -p},
+        {"gamma": 0},
+        {"optimizer": "lbfgs"},
+        {"lr": 0.0},
+        {"lr_schedule": "cosine"},
+        {"lr_schedule": lambda p: None},
+        {"weight_decay": -1},
+        {"batch_size": 0},
+        {"max_epochs": 0},
+        {"max_epochs": "many"},
+        {"class_weight": "even"},
+        {"validation_fraction": 1.0},
+        {"n_iter_no_change": 0},
+        {"callbacks": 5},
+        {"device": 3},
+        {"random_state": "seed"},
+        {"feature_extractor": 3},
+    ],
+    ids=str,
+)
+def test_a_parameter_out_of_range_is_named(moons, parameters):
+    (name,) = parameters
+    fitted = clone(classifier()).set_params(**parameters)
+    with pytest.raises(ValueError, match=name):
+        fitted.fit(*moons)
+    assert not hasattr(fitted, "classes_")
+
+
+def test_there_are_26_parameters_and_no_more():
+    assert len(DANNClassifier().get_params()) == 26

@@ -1,0 +1,142 @@
+"""The public checks pass on ours, and each turns red on the fault that it is for."""
+
+import numpy as np
+import pytest
+import torch
+
+from skdann import DANNClassifier, _network, _training, estimator_checks
+from skdann.estimator_checks import (
+    check_domain_adversarial_estimator,
+    domain_adversarial_checks,
+)
+
+
+@pytest.mark.parametrize("check", domain_adversarial_checks(), ids=lambda check: check.__name__)
+def test_the_default_classifier_passes(check):
+    check(DANNClassifier())
+
+
+class Named(DANNClassifier):
+    """A subclass that changes nothing."""
+
+
+def test_a_subclass_passes_all_in_one_call():
+    check_domain_adversarial_estimator(Named(domain_hidden_layer_sizes=(50,)))
+
+
+def dead_domain_head(monkeypatch):
+    """Plant what a peer ships: a softmax over one logit, constant and without gradient."""
+
+    def domain_logits(self, embedding, generator=None):
+        one = self.domain_classifier(embedding)[:, :1]
+        return torch.cat([one, one], dim=1)
+
+    monkeypatch.setattr(_network.DomainAdversarialNetwork, "domain_logits", domain_logits)
+
+
+def no_reversal(monkeypatch):
+    monkeypatch.setattr(_network, "reverse_gradient", lambda x, coefficient: x)
+
+
+def lambda_ignored(monkeypatch):
+    monkeypatch.setattr(_training.AdversarialNet, "_lambda_at", lambda self, progress: 0.0)
+    monkeypatch.setattr(
+        _training.AdversarialNet, "_source_only_step", _training.AdversarialNet._adversarial_step
+    )
+
+
+def global_dropout(monkeypatch):
+    monkeypatch.setattr(
+        _network, "drop_units", lambda x, share, generator: torch.dropout(x, share, True)
+    )
+
+
+def target_in_the_source_order(monkeypatch):
+    kept = _training.AdversarialNet._source_only_step
+
+    def step(self, batch):
+        if batch.domain is not None:
+            self.streams_.label_dropout.manual_seed(0)
+        return kept(self, batch)
+
+    monkeypatch.setattr(_training.AdversarialNet, "_source_only_step", step)
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (dead_domain_head, "check_domain_classifier_is_alive"),
+        (dead_domain_head, "check_shifted_column_is_unlearned"),
+        (no_reversal, "check_shifted_column_is_unlearned"),
+        (lambda_ignored, "check_moons_gain"),
+        (lambda_ignored, "check_lambda_changes_the_features"),
+        (global_dropout, "check_global_random_state_untouched"),
+        (target_in_the_source_order, "check_lambda_zero_is_source_only"),
+    ],
+)
+def test_a_planted_fault_turns_its_check_red(monkeypatch, fault, check):
+    fault(monkeypatch)
+    with pytest.raises(AssertionError):
+        getattr(estimator_checks, check)(DANNClassifier())
+
+
+class Leaky(DANNClassifier):
+    """Sets an attribute before it has checked its input."""
+
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        self.n_rows_ = len(X)
+        if hasattr(self, "module_"):
+            for parameter in self.module_.parameters():
+                parameter.data.mul_(0.5)
+        return super().fit(X, y, X_tgt, sample_weight=sample_weight)
+
+
+class Remembering(DANNClassifier):
+    """Lets the first fit show through in the second."""
+
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        self.set_params(warm_start=hasattr(self, "module_"))
+        return super().fit(X, y, X_tgt, sample_weight=sample_weight)
+
+
+class FirstRowOnly(DANNClassifier):
+    """Misreads a tuple of targets."""
+
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        target = X_tgt[0][:1] if isinstance(X_tgt, tuple) else X_tgt
+        return super().fit(X, y, target, sample_weight=sample_weight)
+
+
+class Forgetful(DANNClassifier):
+    """Loses its weights on the way through a pickle."""
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for parameter in self.module_.parameters():
+            parameter.data.zero_()
+
+
+@pytest.mark.parametrize(
+    ("faulty", "check"),
+    [
+        (Leaky, "check_rejected_call_changes_nothing"),
+        (Remembering, "check_fit_twice_equals_once"),
+        (FirstRowOnly, "check_target_row_order_and_type"),
+        (Forgetful, "check_copies_predict_the_same"),
+    ],
+)
+def test_a_faulty_subclass_turns_its_check_red(faulty, check):
+    with pytest.raises(AssertionError):
+        getattr(estimator_checks, check)(faulty())
+
+
+def test_a_batch_that_does_not_fit_and_one_target_row_would_be_noticed(monkeypatch):
+    kept = _training.AdversarialNet.outputs
+    nothing = lambda self, X, of: np.full_like(kept(self, X, of), np.nan)  # noqa: E731
+    monkeypatch.setattr(_training.AdversarialNet, "outputs", nothing)
+    with pytest.raises(AssertionError):
+        estimator_checks.check_domains_of_very_different_size(DANNClassifier())
+    monkeypatch.undo()
+    monkeypatch.setattr(_training.AdversarialNet, "_update", lambda self, loss, batch: None)
+    with pytest.raises(AssertionError):
+        estimator_checks.check_batch_larger_than_data(DANNClassifier(dropout=0.0))

@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+
+from skdann._losses import accuracy, cross_entropy
+
+# Three rows with the probabilities 1/4, 3/4 - 3/4, 1/4 - 1/2, 1/2.
+LOGITS = torch.tensor([[0.0, math.log(3)], [math.log(3), 0.0], [5.0, 5.0]])
+CODES = torch.tensor([1, 1, 0])
+LOSS_OF_ROW = [math.log(4 / 3), math.log(4), math.log(2)]
+
+
+def gradient(logits, codes, weights=None):
+    logits = logits.clone().requires_grad_()
+    cross_entropy(logits, codes, weights).backward()
+    return logits.grad
+
+
+# -- cross-entropy ---------------------------------------------------------------------------
+
+
+def test_the_loss_is_the_mean_of_minus_the_log_probability():
+    loss = cross_entropy(LOGITS, CODES)
+    assert loss.shape == ()
+    assert loss.item() == pytest.approx(sum(LOSS_OF_ROW) / 3)
+
+
+@pytest.mark.parametrize("n_codes", [2, 3, 10])
+def test_a_guess_by_equal_chances_pays_the_log_of_their_number(n_codes):
+    loss = cross_entropy(torch.full((4, n_codes), 7.0), torch.tensor([0, 1, 1, 0]))
+    assert loss.item() == pytest.approx(math.log(n_codes))
+
+
+def test_large_logits_do_not_overflow():
+    logits = torch.tensor([[1e4, -1e4], [1e4, -1e4]])
+    assert cross_entropy(logits, torch.tensor([0, 1])).item() == pytest.approx(1e4)
+
+
+def test_weights_multiply_the_losses_of_their_rows():
+    loss = cross_entropy(LOGITS, CODES, torch.tensor([0.5, 2.0, 3.0]))
+    expected = (0.5 * LOSS_OF_ROW[0] + 2 * LOSS_OF_ROW[1] + 3 * LOSS_OF_ROW[2]) / 3
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_weights_of_one_are_no_weights():
+    torch.testing.assert_close(
+        cross_entropy(LOGITS, CODES, torch.ones(3)), cross_entropy(LOGITS, CODES)
+    )
+
+
+@pytest.mark.parametrize("factor", [0.1, 2.0, 30.0])
+def test_the_mean_is_not_divided_by_the_sum_of_the_weights(factor):
+    loss = cross_entropy(LOGITS, CODES, torch.full((3,), factor))
+    assert loss.item() == pytest.approx(factor * sum(LOSS_OF_ROW) / 3)
+
+
+def test_the_gradient_is_probability_minus_truth_times_weight_over_rows():
+    expected = torch.tensor([[0.25, -0.25], [0.75, -0.75], [-0.5, 0.5]])
+    torch.testing.assert_close(gradient(LOGITS, CODES), expected / 3)
+    weights = torch.tensor([0.5, 2.0, 3.0])
+    torch.testing.assert_close(gradient(LOGITS, CODES, weights), expected * weights[:, None] / 3)
+
+
+def test_zero_weights_give_a_loss_and_a_gradient_of_exactly_zero():
+    zero = torch.zeros(3)
+    assert cross_entropy(LOGITS, CODES, zero).item() == 0.0
+    assert torch.equal(gradient(LOGITS, CODES, zero), torch.zeros(3, 2))
+
+
+def test_a_row_of_weight_zero_pulls_at_nothing_and_leaves_the_others_alone():
+    weights = torch.tensor([1.0, 0.0, 1.0])
+    pull, all_pull = gradient(LOGITS, CODES, weights), gradient(LOGITS, CODES)
+    assert torch.equal(pull[1], torch.zeros(2))
+    torch.testing.assert_close(pull[[0, 2]], all_pull[[0, 2]])
+
+
+# -- accuracy --------------------------------------------------------------------------------
+
+
+def test_accuracy_is_the_share_of_rows_whose_largest_logit_is_right():
+    logits = torch.tensor([[0.1, 0.2, 0.0], [3.0, -1.0, 2.9], [0.0, 0.0, 1.0], [-3.0, -2.0, -1.0]])
+    share = accuracy(logits, torch.tensor([1, 0, 2, 0]))
+    assert share.shape == () and share.dtype == torch.float32
+    assert share.item() == 0.75
+
+
+@pytest.mark.parametrize(("codes", "share"), [([1, 0], 1.0), ([0, 1], 0.0), ([1, 1], 0.5)])
+def test_accuracy_goes_from_none_to_all(codes, share):
+    assert accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor(codes)).item() == share

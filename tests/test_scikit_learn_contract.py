@@ -1,0 +1,238 @@
+"""scikit-learn's own checks, and its tools around the classifier with every length of target."""
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import BaggingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skdann import DANNClassifier, TargetScaleWarning
+from skdann.estimator_checks import EXPECTED_FAILED_CHECKS
+
+pytestmark = pytest.mark.filterwarnings("ignore::skdann.SourceOnlyWarning")
+
+CONFIGURATIONS = [
+    DANNClassifier(),
+    DANNClassifier(hidden_layer_sizes=(32, 16, 8), dropout=0.2, max_epochs=40),
+    DANNClassifier(early_stopping=True, max_epochs=60),
+    DANNClassifier(class_weight="balanced", max_epochs=40),
+]
+
+
+@parametrize_with_checks(
+    CONFIGURATIONS, expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_the_ledger_holds_sample_weight_equivalence_and_nothing_else():
+    assert all(
+        name.startswith("check_sample_weight_equivalence") for name in EXPECTED_FAILED_CHECKS
+    )
+    assert all(len(reason) > 40 for reason in EXPECTED_FAILED_CHECKS.values())
+
+
+NOT_RUN_BY_SCIKIT_LEARN = [
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_get_feature_names_out_error",
+    "check_dataframe_column_names_consistency",
+    "check_param_validation",
+    "check_inplace_ensure_writeable",
+]
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+@pytest.mark.parametrize("name", NOT_RUN_BY_SCIKIT_LEARN)
+def test_checks_that_scikit_learn_defines_but_does_not_run(name):
+    check = getattr(estimator_checks, name, None)
+    if check is None:
+        pytest.skip("this version of scikit-learn does not have the check")
+    arguments = [DANNClassifier.__name__, DANNClassifier(max_epochs=40)]
+    check(*arguments[2 - len(inspect.signature(check).parameters) :])
+
+
+# -- metadata routing ------------------------------------------------------------------------
+
+LENGTHS = {"shorter": 40, "longer": 150, "exactly as long": 90}
+
+
+@pytest.fixture(params=LENGTHS, ids=lambda name: name.replace(" ", "-"))
+def domains(request, blobs):
+    """X, y and a target that is shorter, longer or exactly as long, far off X's scale."""
+    X, y, _ = blobs
+    rng = np.random.default_rng(1)
+    return X, y, 10 * rng.normal(size=(LENGTHS[request.param], 5)) + 3
+
+
+class Recording(DANNClassifier):
+    """Remembers the targets that `fit` was given."""
+
+    seen = []  # noqa: RUF012 - one list for all clones, emptied by the fixture
+
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        Recording.seen.append(X_tgt)
+        return super().fit(X, y, X_tgt, sample_weight=sample_weight)
+
+
+@pytest.fixture
+def recording():
+    Recording.seen.clear()
+    return Recording(max_epochs=1, random_state=0)
+
+
+def seen_rows():
+    return [X_tgt[0].shape[0] for X_tgt in Recording.seen]
+
+
+def scaled(recording):
+    return make_pipeline(StandardScaler(), recording, transform_input=["X_tgt"])
+
+
+def test_a_pipeline_transforms_the_target_by_the_sources_scaler(routing, domains, recording):
+    X, y, X_tgt = domains
+    pipe = scaled(recording).fit(X, y, X_tgt=(X_tgt,))
+    expected = StandardScaler().fit(X).transform(X_tgt)
+    np.testing.assert_allclose(Recording.seen[0][0], expected)
+    assert pipe.predict(X_tgt).shape == (len(X_tgt),)
+    assert np.array_equal(
+        scaled(recording).fit(X, y, X_tgt=X_tgt).predict_proba(X), pipe.predict_proba(X)
+    )
+
+
+def test_a_search_passes_the_whole_target_to_every_fold(routing, domains, recording):
+    X, y, X_tgt = domains
+    grid = {"recording__lambda_max": [0, 1]}
+    search = GridSearchCV(scaled(recording), grid, cv=3).fit(X, y, X_tgt=(X_tgt,))
+    assert seen_rows() == [len(X_tgt)] * 7
+    assert search.predict(X_tgt).shape == (len(X_tgt),)
+
+
+def test_cross_validation_passes_the_whole_target(routing, domains, recording):
+    X, y, X_tgt = domains
+    scores = cross_validate(scaled(recording), X, y, params={"X_tgt": (X_tgt,)}, cv=3)
+    assert seen_rows() == [len(X_tgt)] * 3
+    assert np.isfinite(scores["test_score"]).all()
+
+
+def test_an_array_as_long_as_x_is_cut_by_scikit_learn_and_a_tuple_is_not(routing, recording, blobs):
+    X, y, X_tgt = blobs
+    for target, rows in ((X_tgt, 60), ((X_tgt,), 90)):
+        Recording.seen.clear()
+        cross_validate(recording, X, y, params={"X_tgt": target}, cv=3)
+        seen = Recording.seen[0][0] if isinstance(target, tuple) else Recording.seen[0]
+        assert len(seen) == rows
+
+
+def test_bagging_and_calibration_pass_the_target_on(routing, domains, recording):
+    X, y, X_tgt = domains
+    bagged = BaggingClassifier(recording, n_estimators=2, random_state=0)
+    assert bagged.fit(X, y, X_tgt=(X_tgt,)).predict(X_tgt).shape == (len(X_tgt),)
+    calibrated = CalibratedClassifierCV(recording, cv=3).fit(X, y, X_tgt=(X_tgt,))
+    assert calibrated.predict_proba(X_tgt).shape == (len(X_tgt), 3)
+    assert seen_rows() == [len(X_tgt)] * 5
+
+
+def test_a_column_transformer_on_dataframes(routing, domains, recording):
+    X, y, X_tgt = domains
+    frames = [pd.DataFrame(rows, columns=list("abcde")) for rows in (X, X_tgt)]
+    for frame in frames:
+        frame["site"] = np.where(np.arange(len(frame)) % 2, "north", "south")
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["site"]), remainder=StandardScaler()
+    )
+    pipe = make_pipeline(columns, recording, transform_input=["X_tgt"])
+    pipe.fit(frames[0], y, X_tgt=(frames[1],))
+    assert Recording.seen[0][0].shape == (len(X_tgt), 7)
+    assert pipe.predict(frames[1]).shape == (len(X_tgt),)
+
+
+def test_without_transform_input_the_unscaled_target_draws_a_warning(routing, blobs):
+    X, y, X_tgt = blobs
+    pipe = make_pipeline(StandardScaler(), DANNClassifier(max_epochs=1))
+    with pytest.warns(TargetScaleWarning, match="transform_input"):
+        pipe.fit(100 + 50 * X, y, X_tgt=(100 + 50 * X_tgt,))
+
+
+# -- the same without routing, where scikit-learn allows it ----------------------------------
+
+
+def test_without_routing_cross_validation_and_search_pass_the_target(domains, recording):
+    X, y, X_tgt = domains
+    cross_val_score(recording, X, y, params={"X_tgt": (X_tgt,)}, cv=3)
+    GridSearchCV(recording, {"lr": [0.01, 0.001]}, cv=3).fit(X, y, X_tgt=(X_tgt,))
+    assert seen_rows() == [len(X_tgt)] * 10
+
+
+def test_without_routing_a_pipeline_takes_the_target_by_the_steps_name(domains, recording):
+    X, y, X_tgt = domains
+    target = StandardScaler().fit(X).transform(X_tgt)
+    pipe = Pipeline([("scale", StandardScaler()), ("dann", recording)])
+    pipe.fit(X, y, dann__X_tgt=(target,))
+    np.testing.assert_allclose(Recording.seen[0][0], target)
+
+
+def test_without_routing_calibration_passes_the_target(domains, recording):
+    X, y, X_tgt = domains
+    CalibratedClassifierCV(recording, cv=3).fit(X, y, X_tgt=(X_tgt,))
+    assert seen_rows() == [len(X_tgt)] * 3
+
+
+# -- search over every parameter -------------------------------------------------------------
+
+TWO_VALUES = {
+    "hidden_layer_sizes": [(5,), (4, 3)],
+    "activation": ["tanh", "gelu"],
+    "dropout": [0.0, 0.3],
+    "label_hidden_layer_sizes": [(), (3,)],
+    "domain_hidden_layer_sizes": [(), (3,)],
+    "feature_extractor": [None, None],
+    "label_predictor": [None, None],
+    "domain_classifier": [None, None],
+    "lambda_max": [0, 2.0],
+    "lambda_schedule": ["constant", "ramp"],
+    "gamma": [1.0, 5],
+    "optimizer": ["sgd", "adam"],
+    "lr": [0.01, 0.1],
+    "lr_schedule": ["annealed", "constant"],
+    "weight_decay": [0, 0.1],
+    "batch_size": [8, 500],
+    "max_epochs": [1, 2],
+    "class_weight": [None, "balanced"],
+    "early_stopping": [True, False],
+    "validation_fraction": [0.1, 0.3],
+    "n_iter_no_change": [1, 3],
+    "warm_start": [True, False],
+    "callbacks": [None, []],
+    "device": ["cpu", "auto"],
+    "random_state": [0, 1],
+    "verbose": [0, False],
+}
+
+
+def test_the_table_names_every_parameter():
+    assert set(TWO_VALUES) == set(DANNClassifier().get_params())
+
+
+@pytest.mark.parametrize("name", TWO_VALUES)
+def test_a_search_can_set_every_parameter(blobs, name):
+    X, y, X_tgt = blobs
+    base = DANNClassifier(max_epochs=1, random_state=0)
+    search = GridSearchCV(clone(base), {name: TWO_VALUES[name]}, cv=2, error_score="raise")
+    search.fit(X, y, X_tgt=(X_tgt,))
+    assert search.best_params_[name] in TWO_VALUES[name]

@@ -1,0 +1,335 @@
+import functools
+import math
+import signal
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from torch import nn
+
+from skdann import DANNClassifier
+from skdann._training import KeepBest, optimizer_factory, resolve_device
+
+
+def classifier(**parameters):
+    return DANNClassifier(**{"max_epochs": 3, "random_state": 0, **parameters})
+
+
+# -- schedules and optimizers ----------------------------------------------------------------
+
+
+def test_lambda_follows_the_ramp_over_all_steps(moons):
+    fitted = classifier(max_epochs=4, batch_size=30, lambda_max=0.5).fit(*moons)
+    # 4 epochs of 4 steps; the record shows lambda of the epoch's last step.
+    progress = np.array([3, 7, 11, 15]) / 16
+    expected = 0.5 * (2 / (1 + np.exp(-10 * progress)) - 1)
+    np.testing.assert_allclose([row["lambda"] for row in fitted.history_], expected)
+
+
+def test_a_schedule_of_the_users_multiplies_lambda_max_and_lr(moons):
+    fitted = classifier(
+        batch_size=120, lambda_max=2.0, lambda_schedule=lambda p: p / 2, lr=0.1,
+        lr_schedule=lambda p: 1 - p,
+    ).fit(*moons)  # fmt: skip
+    np.testing.assert_allclose([row["lambda"] for row in fitted.history_], [0, 1 / 3, 2 / 3])
+    np.testing.assert_allclose([row["lr"] for row in fitted.history_], [0.1, 0.2 / 3, 0.1 / 3])
+
+
+def test_annealed_lr_is_the_papers(moons):
+    fitted = classifier(batch_size=120, lr=0.01, lr_schedule="annealed").fit(*moons)
+    expected = [0.01 / (1 + 10 * p) ** 0.75 for p in (0, 1 / 3, 2 / 3)]
+    np.testing.assert_allclose([row["lr"] for row in fitted.history_], expected)
+
+
+def test_sgd_has_the_papers_momentum_and_gets_lr_and_weight_decay():
+    made = optimizer_factory("sgd", 0.2, 0.03)([nn.Parameter(torch.zeros(1))])
+    assert isinstance(made, torch.optim.SGD)
+    group = made.param_groups[0]
+    assert (group["momentum"], group["lr"], group["weight_decay"]) == (0.9, 0.2, 0.03)
+
+
+def test_a_partial_keeps_what_it_fixes(moons):
+    optimizer = functools.partial(torch.optim.AdamW, lr=0.5)
+    fitted = classifier(optimizer=optimizer, lr=0.001, weight_decay=0.25).fit(*moons)
+    assert isinstance(fitted.net_.optimizer_, torch.optim.AdamW)
+    assert fitted.history_[-1]["lr"] == 0.5
+    assert fitted.net_.optimizer_.param_groups[0]["weight_decay"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (torch.optim.LBFGS, "can't be made|needs no closure"),
+        (functools.partial(torch.optim.LBFGS, weight_decay=0.0), "can't be made"),
+        (lambda parameters, lr, weight_decay: "none", "makes a str"),
+        (functools.partial(torch.optim.SGD, momentum=-1), "can't be made"),
+    ],
+)
+def test_an_unusable_optimizer_is_refused_before_training(moons, optimizer, said):
+    with pytest.raises(ValueError, match=said):
+        classifier(optimizer=optimizer).fit(*moons)
+
+
+# -- the step --------------------------------------------------------------------------------
+
+
+def weights_after_one_step(moons, **parameters):
+    X, y, X_tgt = moons
+    fitted = classifier(
+        max_epochs=1, batch_size=len(y), dropout=0.0, optimizer="sgd", weight_decay=0.0,
+        lambda_schedule="constant", lr=1.0, **parameters,
+    ).fit(X, y, X_tgt)  # fmt: skip
+    return {name: value.numpy() for name, value in fitted.module_.state_dict().items()}
+
+
+def test_lambda_scales_the_domains_pull_on_the_features_alone(moons):
+    zero, one, two = (weights_after_one_step(moons, lambda_max=m) for m in (0, 1, 2))
+    for name in zero:
+        pull_one, pull_two = one[name] - zero[name], two[name] - zero[name]
+        np.testing.assert_allclose(pull_two, 2 * pull_one, rtol=2e-3, atol=2e-6)
+        moves = np.abs(pull_one).max() > 1e-4
+        # The domain classifier learns at its full rate whatever lambda is.
+        assert moves == name.startswith("feature_extractor"), name
+
+
+def test_sample_weight_zero_takes_a_row_out_of_both_losses(moons):
+    X, y, X_tgt = moons
+    weight = np.r_[np.zeros(60), np.ones(60)]
+    wild = X.copy()
+    wild[:60] += 7.0
+    one, other = (
+        classifier(max_epochs=1, batch_size=120, dropout=0.0, optimizer="sgd")
+        .fit(rows, y, X_tgt, sample_weight=weight)
+        .module_.state_dict()
+        for rows in (X, wild)
+    )
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
+
+
+def test_class_weight_shifts_predictions_to_the_heavy_class(moons):
+    X, y, X_tgt = moons
+    share = [
+        (classifier(max_epochs=60, class_weight={0: w, 1: 1}).fit(X, y, X_tgt).predict(X) == 0)
+        .mean()
+        for w in (0.01, 100)
+    ]  # fmt: skip
+    assert share[0] < 0.3 and share[1] > 0.7
+
+
+def test_several_targets_get_a_column_each_in_the_domain_classifier(moons):
+    X, y, X_tgt = moons
+    far = X_tgt + 4
+    fitted = classifier(max_epochs=60, lambda_max=0).fit(X, y, (X_tgt, far))
+    logits = fitted.net_.outputs(far.astype(np.float32), "domain_logits")
+    assert fitted.n_domains_ == 3 and logits.shape == (120, 3)
+    assert (logits.argmax(axis=1) == 2).mean() > 0.9
+    assert (fitted.predict_domain_proba(far) > 0.9).mean() > 0.9
+
+
+def test_batch_norm_in_a_custom_part_does_not_see_the_target_when_lambda_is_zero(moons):
+    X, y, X_tgt = moons
+
+    def features(n_features):
+        layers = nn.Linear(n_features, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3)
+        return nn.Sequential(*layers)
+
+    fits = [
+        classifier(feature_extractor=features, lambda_max=0).fit(X, y, target)
+        for target in (X_tgt, None)
+    ]
+    assert np.array_equal(*(fitted.predict_proba(X_tgt) for fitted in fits))
+
+
+# -- early stopping, interruption, trouble ---------------------------------------------------
+
+
+def test_early_stopping_stops_restores_the_best_epoch_and_records(moons):
+    fitted = classifier(
+        early_stopping=True, max_epochs=300, n_iter_no_change=5, lr=0.05, lambda_max=0
+    ).fit(*moons)
+    assert fitted.n_iter_ < 300
+    losses = np.array([row["valid_label_loss"] for row in fitted.history_])
+    assert {"valid_accuracy", "valid_domain_loss", "valid_domain_accuracy"} <= set(
+        fitted.history_[0]
+    )
+    assert len(losses) - 1 - losses.argmin() <= 5 + 5
+    longer = classifier(max_epochs=300, lr=0.05, lambda_max=0).fit(*moons)
+    assert longer.n_iter_ == 300
+
+
+def test_keep_best_restores_the_weights_of_the_best_epoch():
+    class Net:
+        stop_requested_ = False
+        module_ = nn.Linear(1, 1)
+        history = ()
+
+    net, keep = Net(), KeepBest(patience=2, lambda_max=1.0)
+    keep.on_train_begin(net)
+    figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0)]  # 0.4, -0.2, 0.2, 0.9 - log 2
+    for epoch, (label, domain) in enumerate(figures):
+        nn.init.constant_(net.module_.weight, epoch)
+        net.history = [{"valid_label_loss": label, "valid_domain_loss": domain}]
+        keep.on_epoch_end(net)
+    assert net.stop_requested_
+    keep.on_train_end(net)
+    assert net.module_.weight.item() == 1
+
+
+@pytest.mark.parametrize("parameters", [{"lr": 1e30}, {"lambda_max": 1e30}])
+def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_epoch(moons, parameters):
+    fitted = classifier().fit(*moons)
+    before = fitted.predict_proba(moons[0])
+    with pytest.raises(ValueError, match=r"in epoch [12]\d?\. .*scaled.*lr.*lambda_max"):
+        fitted.set_params(max_epochs=20, optimizer="sgd", **parameters).fit(*moons)
+    assert np.array_equal(fitted.predict_proba(moons[0]), before)
+
+
+class Interrupt(Callback):
+    def on_batch_end(self, net, training=False, **kwargs):
+        if len(net.history) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_keeps_the_weights_so_far_and_says_so(moons):
+    with pytest.warns(UserWarning, match="interrupted in epoch 3"):
+        fitted = classifier(max_epochs=50, callbacks=[Interrupt()]).fit(*moons)
+    assert fitted.n_iter_ == len(fitted.history_) == 2
+    assert fitted.predict(moons[0]).shape == (120,)
+
+
+# -- callbacks -------------------------------------------------------------------------------
+
+
+class Count(Callback):
+    def __init__(self):
+        self.moments = []
+
+    def on_batch_end(self, net, batch, loss, training=False, **kwargs):
+        assert math.isfinite(float(loss)) and len(batch.X) == 2 * len(batch.y)
+        self.moments.append("batch")
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        assert all(value.grad is not None for _, value in named_parameters)
+        self.moments.append("gradient")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.moments.append("epoch")
+        net.history.record("own", len(self.moments))
+
+
+def test_callbacks_are_copied_called_at_every_moment_and_may_record(moons):
+    given = Count()
+    fitted = classifier(callbacks=[given], batch_size=60, max_epochs=2).fit(*moons)
+    used = next(callback for _, callback in fitted.net_.callbacks_ if isinstance(callback, Count))
+    assert given.moments == []
+    assert used.moments == ["gradient", "batch", "gradient", "batch", "epoch"] * 2
+    assert [row["own"] for row in fitted.history_] == [5, 10]
+
+
+def test_skorchs_early_stopping_stops_without_a_warning(moons):
+    stop = EarlyStopping(monitor="label_loss", patience=2, threshold=10.0, sink=lambda text: None)
+    fitted = classifier(max_epochs=50, callbacks=[stop]).fit(*moons)
+    assert fitted.n_iter_ < 10
+
+
+def test_a_listening_callback_does_not_change_the_numbers(moons):
+    quiet = classifier().fit(*moons).predict_proba(moons[0])
+    loud = classifier(callbacks=[Count()]).fit(*moons).predict_proba(moons[0])
+    assert np.array_equal(quiet, loud)
+
+
+def test_gradient_clipping_takes_effect(moons):
+    clip = [GradientNormClipping(1e-8)]
+    still = classifier(optimizer="sgd", weight_decay=0.0, callbacks=clip).fit(*moons)
+    start = classifier(optimizer="sgd", weight_decay=0.0, lr=1e-12).fit(*moons)
+    np.testing.assert_allclose(still.transform(moons[0]), start.transform(moons[0]), atol=1e-5)
+
+
+def test_verbose_shows_a_bar_with_losses_and_domain_accuracy(moons, capsys):
+    fitted = classifier(verbose=1).fit(*moons)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown and "label_loss=" in shown and "domain_accuracy=" in shown
+    classifier().fit(*moons)
+    assert capsys.readouterr().err == ""
+    assert not hasattr(dict(fitted.net_.callbacks_)["progress_bar"], "_bar")
+
+
+# -- threads and devices ---------------------------------------------------------------------
+
+
+def test_the_thread_count_is_one_while_small_networks_train_and_restored_after(moons):
+    seen = []
+
+    class Look(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        classifier(callbacks=[Look]).fit(*moons)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1, 1]
+
+
+class DropoutFeatures(nn.Module):
+    """Draws from torch's global generator in every training step."""
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.linear = nn.Linear(n_features, 8)
+
+    def forward(self, x):
+        return torch.dropout(self.linear(x), 0.5, self.training)
+
+
+@pytest.mark.parametrize("features", [None, DropoutFeatures])
+def test_fits_in_other_threads_do_not_disturb_each_other(moons, features):
+    def fit(seed):
+        fitted = classifier(random_state=seed, feature_extractor=features, max_epochs=20)
+        return fitted.fit(*moons).predict_proba(moons[0])
+
+    alone = [fit(seed) for seed in range(4)]
+    together = [None] * 4
+
+    def work(seed):
+        together[seed] = fit(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_auto_takes_the_cpu_where_nothing_else_is_there(moons):
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("this machine has an accelerator")
+    assert resolve_device("auto") == torch.device("cpu")
+    fitted = classifier(device="auto").fit(*moons)
+    assert fitted.net_.device == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "nonsense"])
+def test_an_unusable_device_is_named_with_those_that_are(moons, device):
+    if device.startswith("cuda") and torch.cuda.device_count() > 7:
+        pytest.skip("this machine has that many GPUs")
+    with pytest.raises(ValueError, match=rf"device='{device}' can't be used here: .*cpu"):
+        classifier(device=device).fit(*moons)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_trains_predicts_and_repeats_itself(moons):
+    fits = [classifier(device="cuda", max_epochs=30).fit(*moons) for _ in range(2)]
+    assert np.array_equal(*(fitted.predict_proba(moons[0]) for fitted in fits))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fits[0].score(*moons[:2]) > 0.8
