@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ from skdann._inputs import TrainingData
 # Gathered at once: enough to spread the cost of indexing, small enough for a cache.
 _BLOCK_BYTES = 8 * 2**20
 
-Rows = np.ndarray | sparse.csr_array
+# A float32 ndarray or CSR array; scipy has no types to name the latter by.
+Rows: TypeAlias = Any
 
 
 class Batch(NamedTuple):
@@ -97,7 +98,7 @@ class DomainBatches:
         y = data.y_source[source].reshape(shape)
         label_weight = _taken(data.label_weight, source, shape)
         domain = domain_weight = None
-        if self._target is not None:
+        if self._target is not None and data.target_domain is not None:
             target = self._target.take(n_steps * self.n_source)
             X_target = dense(data.X_target, target).reshape(*shape, *data.row_shape)
             X = np.concatenate([X, X_target], axis=1)
@@ -106,9 +107,12 @@ class DomainBatches:
             domain_weight = _taken(data.domain_weight, source, shape)
             if domain_weight is not None:
                 domain_weight = np.concatenate([domain_weight, np.ones_like(domain_weight)], axis=1)
-        columns = [self._on_device(a) for a in (X, y, label_weight, domain, domain_weight)]
+        columns: list[Any] = [
+            self._on_device(a) for a in (X, y, label_weight, domain, domain_weight)
+        ]
         for step in range(n_steps):
-            yield Batch(*(None if column is None else column[step] for column in columns))
+            at_step: list[Any] = [None if column is None else column[step] for column in columns]
+            yield Batch(*at_step)
 
     def _on_device(self, array: np.ndarray | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(array).to(self.device)
@@ -191,15 +195,19 @@ def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator)
 
 
 def _selected(data: TrainingData, source: np.ndarray, target: np.ndarray | None) -> TrainingData:
-    no_target = target is None or not target.any()
+    X_target = target_domain = None
+    if target is not None and target.any() and data.target_domain is not None:
+        rows: Rows = data.X_target
+        X_target = rows[np.flatnonzero(target)]
+        target_domain = data.target_domain[target]
     return replace(
         data,
         X_source=data.X_source[np.flatnonzero(source)],
         y_source=data.y_source[source],
         label_weight=None if data.label_weight is None else data.label_weight[source],
         domain_weight=None if data.domain_weight is None else data.domain_weight[source],
-        X_target=None if no_target else data.X_target[np.flatnonzero(target)],
-        target_domain=None if no_target else data.target_domain[target],
+        X_target=X_target,
+        target_domain=target_domain,
     )
 
 

@@ -20,6 +20,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._batches import DomainBatches, split_validation
+from skdann._devices import resolve_device
 from skdann._inputs import (
     SourceOnlyWarning,
     read_rows_like_fitted,
@@ -27,15 +28,10 @@ from skdann._inputs import (
     warn_about_target_scale,
 )
 from skdann._network import ACTIVATIONS, Architecture, build_network
+from skdann._optimizers import optimizer_factory
 from skdann._randomness import random_streams
 from skdann._schedules import lambda_schedule, lr_schedule
-from skdann._training import (
-    AdversarialNet,
-    EpochData,
-    TrainingPlan,
-    optimizer_factory,
-    resolve_device,
-)
+from skdann._training import AdversarialNet, EpochData, TrainingPlan
 
 # max_epochs="auto": so many passes over the source, and on small data at least so many steps.
 _AUTO_EPOCHS = 30

@@ -213,7 +213,9 @@ def build_network(
     return DomainAdversarialNetwork(feature_extractor, label_predictor, domain_classifier)
 
 
-def may_draw_globally(part: nn.Module, randomness: PrivateRandomness) -> AbstractContextManager:
+def may_draw_globally(
+    part: nn.Module, randomness: PrivateRandomness
+) -> AbstractContextManager[None]:
     """Return the context in which `part` may run in training mode.
 
     Our own modules draw from the generator that they are given; a user's may draw from

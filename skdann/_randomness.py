@@ -113,17 +113,18 @@ def random_streams(
     seeds = np.random.SeedSequence([_entropy(random_state), epochs_before]).generate_state(11)
     draw = iter(int(seed) for seed in seeds)
     return RandomStreams(
-        **{name: np.random.default_rng(next(draw)) for name in _NUMPY_STREAMS},
-        **{name: torch.Generator().manual_seed(next(draw)) for name in _INIT_STREAMS},
-        **{name: torch.Generator(device).manual_seed(next(draw)) for name in _DROPOUT_STREAMS},
-        **{name: PrivateRandomness(next(draw), device) for name in _MODULE_STREAMS},
+        source_order=np.random.default_rng(next(draw)),
+        target_order=np.random.default_rng(next(draw)),
+        source_holdout=np.random.default_rng(next(draw)),
+        target_holdout=np.random.default_rng(next(draw)),
+        feature_init=torch.Generator().manual_seed(next(draw)),
+        label_init=torch.Generator().manual_seed(next(draw)),
+        domain_init=torch.Generator().manual_seed(next(draw)),
+        label_dropout=torch.Generator(device).manual_seed(next(draw)),
+        domain_dropout=torch.Generator(device).manual_seed(next(draw)),
+        label_modules=PrivateRandomness(next(draw), device),
+        domain_modules=PrivateRandomness(next(draw), device),
     )
-
-
-_NUMPY_STREAMS = ("source_order", "target_order", "source_holdout", "target_holdout")
-_INIT_STREAMS = ("feature_init", "label_init", "domain_init")
-_DROPOUT_STREAMS = ("label_dropout", "domain_dropout")
-_MODULE_STREAMS = ("label_modules", "domain_modules")
 
 
 def _entropy(random_state: int | np.random.RandomState | None) -> int:

@@ -22,7 +22,7 @@ class _ReverseGradient(torch.autograd.Function):
         ctx.save_for_backward(inputs[1])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (coefficient,) = ctx.saved_tensors
         return -coefficient * gradient, None
 

@@ -60,7 +60,7 @@ def lambda_schedule(schedule: str | Schedule, gamma: float) -> Schedule:
     >>> [round(ramp(p), 3) for p in (0.0, 0.1, 1.0)]
     [0.0, 0.462, 1.0]
     """
-    named = {"ramp": Ramp(gamma), "constant": Constant()}
+    named: dict[str, Schedule] = {"ramp": Ramp(gamma), "constant": Constant()}
     return _resolved("lambda_schedule", schedule, named)
 
 

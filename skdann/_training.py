@@ -7,12 +7,9 @@ record doesn't need.
 
 from __future__ import annotations
 
-import copy
-import functools
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,20 +19,19 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from skdann._batches import Batch, DomainBatches, Rows, row_chunks
+from skdann._callbacks import EpochClock, KeepBest, ProgressBar
+from skdann._devices import threads_for
 from skdann._inputs import TrainingData
 from skdann._losses import accuracy, cross_entropy
 from skdann._network import DomainAdversarialNetwork, may_draw_globally
+from skdann._optimizers import OptimizerFactory
 from skdann._randomness import RandomStreams
 from skdann._schedules import Schedule
-from skdann._threads import threads_for
 
 # Losses are read back, and looked at for NaN, once in so many steps.
 _STEPS_PER_READING = 256
-
-OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class AdversarialNet(NeuralNet):
         )
         self.steps_done_ = 0
         self.stop_requested_ = False
-        self.streams_: RandomStreams | None = None
+        self.streams_: RandomStreams
 
     # -- set-up ------------------------------------------------------------------------------
 
@@ -127,7 +123,7 @@ class AdversarialNet(NeuralNet):
         self._gradient_listeners = _listening(self, "on_grad_computed")
         with threads_for(self._multiply_adds(2 * data.train.n_source)):
             self.partial_fit(data, epochs=epochs)
-        self.streams_ = None
+        del self.streams_  # generators; not part of what was learned
         self.module_.eval()
         return self
 
@@ -202,6 +198,7 @@ class AdversarialNet(NeuralNet):
 
     def _adversarial_step(self, batch: Batch) -> StepResult:
         """Train all three parts with one update, as in Ganin et al. (2016), algorithm 1."""
+        assert batch.domain is not None
         n_source = len(batch.y)
         coefficient = torch.tensor(self._lambda_at(self._progress()), device=self.device)
         self.optimizer_.zero_grad()
@@ -301,7 +298,7 @@ class AdversarialNet(NeuralNet):
         """
         if self.module_.training:
             self.module_.eval()
-        result = None
+        result: Any = None
         with torch.inference_mode():
             for rows, chunk in row_chunks(X, torch.device(self.device)):
                 output = self.module_.embed(chunk)
@@ -311,88 +308,6 @@ class AdversarialNet(NeuralNet):
                     result = np.empty((X.shape[0], output.shape[1]), dtype=np.float32)
                 result[rows] = output.cpu().numpy()
         return result
-
-
-# -- callbacks -------------------------------------------------------------------------------
-
-
-class EpochClock(Callback):
-    """Records the seconds of each epoch."""
-
-    def on_epoch_begin(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Start the clock."""
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Record what it shows."""
-        net.history.record("seconds", time.perf_counter() - self._started)
-
-
-class KeepBest(Callback):
-    """Stops when the held-out rows say so, and restores the weights of the best epoch.
-
-    The figure is the paper's saddle-point objective of the features on held-out rows: label
-    loss minus `lambda_max` times domain loss (JMLR 2016, equation 9). The label loss alone
-    would always prefer the first epochs, before lambda has grown. A domain loss above that of
-    a guess counts as a guess: a confused domain classifier is no merit of the features.
-    """
-
-    def __init__(self, patience: int, lambda_max: float) -> None:
-        self.patience = patience
-        self.lambda_max = lambda_max
-
-    def on_train_begin(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Forget an earlier fit."""
-        self.best_, self.waited_, self.weights_ = math.inf, 0, None
-
-    def on_epoch_end(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Compare the epoch with the best one."""
-        if "valid_label_loss" not in net.history[-1]:  # partial_fit holds nothing out
-            return
-        figure = self._figure(net.history[-1])
-        if figure < self.best_ - 1e-4:
-            self.best_, self.waited_ = figure, 0
-            self.weights_ = copy.deepcopy(net.module_.state_dict())
-        else:
-            self.waited_ += 1
-        net.stop_requested_ = self.waited_ >= self.patience
-
-    def on_train_end(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Restore the best weights."""
-        if self.weights_ is not None:
-            net.module_.load_state_dict(self.weights_)
-        self.weights_ = None
-
-    def _figure(self, epoch: dict[str, float]) -> float:
-        if "valid_domain_loss" not in epoch:
-            return epoch["valid_label_loss"]
-        confusion = min(epoch["valid_domain_loss"], math.log(2))
-        return epoch["valid_label_loss"] - self.lambda_max * confusion
-
-
-class ProgressBar(Callback):
-    """Shows a bar over the epochs with the running losses and domain accuracy."""
-
-    _SHOWN = ("label_loss", "domain_loss", "domain_accuracy", "valid_accuracy")
-
-    def on_train_begin(self, net: AdversarialNet, X: EpochData, **kwargs: Any) -> None:
-        """Open the bar."""
-        self._bar = tqdm(total=self._epochs(net, X), desc="DANNClassifier", unit="epoch")
-
-    def on_epoch_end(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Move it on."""
-        epoch = net.history[-1]
-        self._bar.set_postfix({k: f"{epoch[k]:.3f}" for k in self._SHOWN if k in epoch})
-        self._bar.update()
-
-    def on_train_end(self, net: AdversarialNet, **kwargs: Any) -> None:
-        """Close it; a bar holds a stream, which a pickle could not keep."""
-        self._bar.close()
-        del self._bar
-
-    @staticmethod
-    def _epochs(net: AdversarialNet, data: EpochData) -> int:
-        return max(1, round((net.plan.total_steps - net.steps_done_) / len(data.train)))
 
 
 # -- helpers ---------------------------------------------------------------------------------
@@ -441,6 +356,7 @@ class _RunningMeans:
 def _result(
     label_loss: Tensor, domain_loss: Tensor, domain_logits: Tensor, batch: Batch
 ) -> StepResult:
+    assert batch.domain is not None
     right = accuracy(domain_logits.detach(), batch.domain)
     return StepResult(label_loss.detach(), domain_loss.detach(), right)
 
@@ -458,54 +374,3 @@ def _listening(net: NeuralNet, *moments: str) -> bool:
         for _, callback in net.callbacks_
         for moment in moments
     )
-
-
-def optimizer_factory(
-    optimizer: str | OptimizerFactory, lr: float, weight_decay: float
-) -> OptimizerFactory:
-    """Return a function of the parameters' list that makes the optimizer.
-
-    A partial keeps what it fixes: ``partial(AdamW, lr=0.1)`` trains with 0.1 whatever `lr` is.
-    """
-    named: dict[str, OptimizerFactory] = {
-        "adam": functools.partial(torch.optim.Adam, fused=True),
-        "sgd": functools.partial(torch.optim.SGD, momentum=0.9),
-    }
-    make = named[optimizer] if isinstance(optimizer, str) else optimizer
-    fixed = make.keywords if isinstance(make, functools.partial) else {}
-    given = {"lr": lr, "weight_decay": weight_decay}
-    factory = functools.partial(make, **{k: v for k, v in given.items() if k not in fixed})
-    _try_optimizer(factory, optimizer)
-    return factory
-
-
-def _try_optimizer(factory: OptimizerFactory, optimizer: str | OptimizerFactory) -> None:
-    try:
-        made = factory([nn.Parameter(torch.zeros(1))])
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"optimizer={optimizer!r} can't be made with lr and weight_decay: {error}. Pass a "
-            "torch optimizer class or a functools.partial of one."
-        ) from error
-    if not isinstance(made, torch.optim.Optimizer) or isinstance(made, torch.optim.LBFGS):
-        raise ValueError(
-            f"optimizer={optimizer!r} makes a {type(made).__name__}; it must make a torch "
-            "optimizer whose step needs no closure."
-        )
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the torch device, after having put a tensor on it; "auto" takes a GPU if any."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cpu" and torch.backends.mps.is_available():
-            device = "mps"
-    try:
-        torch.empty(1, device=device)
-        return torch.device(device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        usable = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        raise ValueError(
-            f"device={device!r} can't be used here: {str(error).splitlines()[0]} Usable devices: "
-            f"{', '.join(usable)}."
-        ) from error

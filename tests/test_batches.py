@@ -383,5 +383,7 @@ def test_a_single_target_row_stays_in_training():
 
 
 def test_a_split_of_classes_with_a_single_row_is_refused():
-    with pytest.raises(ValueError, match="every class has a single row. Set early_stopping=False"):
+    with pytest.raises(
+        ValueError, match=r"every class has a single row\. Set early_stopping=False"
+    ):
         split(record(3))

@@ -91,8 +91,9 @@ def test_log_probabilities_do_not_underflow():
 
 def test_history_is_a_table_with_one_row_per_epoch(moons):
     table = pd.DataFrame(classifier(max_epochs=4).fit(*moons).history_)
-    columns = "epoch label_loss domain_loss domain_accuracy lambda lr seconds".split()
-    assert set(table.columns) == set(columns)
+    assert set(table.columns) == {
+        *("epoch", "label_loss", "domain_loss", "domain_accuracy", "lambda", "lr", "seconds")
+    }
     assert list(table["epoch"]) == [1, 2, 3, 4]
     assert table["domain_accuracy"].between(0, 1).all() and table["lambda"].is_monotonic_increasing
 
@@ -311,7 +312,7 @@ def test_sizes_may_be_a_single_number(moons):
         {"random_state": "seed"},
         {"feature_extractor": 3},
     ],
-    ids=str,
+    ids=lambda parameters: "-".join(f"{k}={v}" for k, v in parameters.items() if not callable(v)),
 )
 def test_a_parameter_out_of_range_is_named(moons, parameters):
     (name,) = parameters

@@ -133,7 +133,9 @@ def test_an_error_of_the_callables_own_comes_through(parameter, resolve):
 
 
 @pytest.mark.parametrize(
-    "schedule", [Constant(), Ramp(7.0), Annealed(), Annealed(alpha=2.0, beta=0.5), halved], ids=repr
+    "schedule",
+    [Constant(), Ramp(7.0), Annealed(), Annealed(alpha=2.0, beta=0.5), halved],
+    ids=["constant", "ramp", "annealed", "annealed-otherwise", "callable"],
 )
 def test_schedules_can_be_pickled(schedule):
     copied = pickle.loads(pickle.dumps(schedule))

@@ -11,7 +11,9 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._training import KeepBest, optimizer_factory, resolve_device
+from skdann._callbacks import KeepBest
+from skdann._devices import resolve_device
+from skdann._optimizers import optimizer_factory
 
 
 def classifier(**parameters):
@@ -67,6 +69,7 @@ def test_a_partial_keeps_what_it_fixes(moons):
         (lambda parameters, lr, weight_decay: "none", "makes a str"),
         (functools.partial(torch.optim.SGD, momentum=-1), "can't be made"),
     ],
+    ids=["closure", "closure-in-partial", "no-optimizer", "bad-momentum"],
 )
 def test_an_unusable_optimizer_is_refused_before_training(moons, optimizer, said):
     with pytest.raises(ValueError, match=said):

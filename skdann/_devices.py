@@ -1,7 +1,8 @@
-"""Threads: small networks train on one thread, and torch's setting is as before afterwards.
+"""Devices and threads: where a network is trained and run.
 
-A step of a small network takes a fraction of a millisecond. Threads that wake up for it cost
-more than they do, and where several fits share the cores they wait for each other.
+Small networks train on one thread, and torch's setting is as before afterwards. A step of a
+small network takes a fraction of a millisecond: threads that wake up for it cost more than
+they do, and where several fits share the cores they wait for each other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,23 @@ _WORTH_A_SECOND_THREAD = 200_000_000
 _LOCK = threading.Lock()
 _inside = 0
 _before = 0
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the torch device, after having put a tensor on it; "auto" takes a GPU if any."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cpu" and torch.backends.mps.is_available():
+            device = "mps"
+    try:
+        torch.empty(1, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        usable = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        raise ValueError(
+            f"device={device!r} can't be used here: {str(error).splitlines()[0]} Usable devices: "
+            f"{', '.join(usable)}."
+        ) from error
 
 
 @contextmanager
