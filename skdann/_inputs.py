@@ -143,7 +143,7 @@ def warn_about_target_scale(data):
             "X_tgt must pass the same scaler: in a Pipeline say "
             "make_pipeline(..., transform_input=['X_tgt']).",
             TargetScaleWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -165,34 +165,49 @@ def _converted(X, argument, estimator, allow_nd):
                 estimator=estimator,
             )
     except (TypeError, ValueError) as error:
+        if "NAType" in str(error) and hasattr(X, "notna"):  # pandas.NA among objects: missing
+            return _converted(X.where(X.notna(), np.nan), argument, estimator, allow_nd)
         _explain_text(X, argument, error)
         raise
 
 
 def _check_numeric_kind(X, argument):
-    dtype = getattr(X, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind == "c":
-        raise ValueError(
-            f"Complex data not supported: {argument} has dtype {dtype}. Pass the real and the "
-            "imaginary part as columns of their own."
-        )
+    """Refuse what would turn into numbers silently: complex values, and dates in a DataFrame."""
+    dtypes = [getattr(X, "dtype", None), *getattr(X, "dtypes", ())]
+    for dtype in dtypes:
+        if getattr(dtype, "kind", "") == "c":
+            raise ValueError(
+                f"Complex data not supported: {argument} has dtype {dtype}. Pass the real and the "
+                "imaginary part as columns of their own."
+            )
+    if any(_is_date(dtype) for dtype in dtypes):
+        _refuse_columns(argument, [n for n in X.columns if _is_date(X[n].dtype)])
+
+
+def _is_date(dtype):
+    """Tell dates, times and durations by the names that numpy, pandas and polars give them."""
+    return str(dtype).lower().startswith(("date", "time", "duration"))
 
 
 def _explain_text(X, argument, error):
     """Raise a better error where columns of text are what stopped the conversion."""
     columns = _text_columns(X)
     if columns:
-        raise ValueError(
-            f"{argument} has columns that are not numbers: {columns}. Encode them first, for "
-            "example with make_pipeline(make_column_transformer((OneHotEncoder("
-            f"handle_unknown='ignore'), {columns}), remainder=StandardScaler()), "
-            "DANNClassifier(), transform_input=['X_tgt'])."
-        ) from error
+        _refuse_columns(argument, columns, error)
     if "could not convert" in str(error):
         raise ValueError(
             f"{argument} holds values that are not numbers: {error}. Encode text first, for "
             "example with OneHotEncoder(handle_unknown='ignore')."
         ) from error
+
+
+def _refuse_columns(argument, columns, error=None):
+    raise ValueError(
+        f"{argument} has columns that are not numbers: {columns}. Encode them first, for "
+        "example with make_pipeline(make_column_transformer((OneHotEncoder("
+        f"handle_unknown='ignore'), {columns}), remainder=StandardScaler()), "
+        "DANNClassifier(), transform_input=['X_tgt'])."
+    ) from error
 
 
 def _text_columns(X):
@@ -239,8 +254,9 @@ def _column_moments(X):
     """Return mean and standard deviation of each column, without a copy of dense rows."""
     n_rows = X.shape[0]
     if sparse.issparse(X):
-        mean = np.asarray(X.sum(axis=0)).ravel() / n_rows
-        square = np.bincount(X.indices, weights=np.square(X.data), minlength=X.shape[1]) / n_rows
+        values, n_columns = X.data.astype(np.float64), X.shape[1]
+        mean = np.bincount(X.indices, weights=values, minlength=n_columns) / n_rows
+        square = np.bincount(X.indices, weights=values**2, minlength=n_columns) / n_rows
         return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
     mean = X.mean(axis=0, dtype=np.float64)
     square = np.einsum("ij,ij->j", X, X, dtype=np.float64, casting="unsafe") / n_rows
@@ -273,8 +289,6 @@ def _read_targets(X_tgt, X_source, names, estimator, allow_nd):
         _read_target(rows, f"X_tgt[{i}]", X_source, names, estimator, allow_nd)
         for i, rows in enumerate(X_tgt)
     ]
-    if len({sparse.issparse(rows) for rows in targets}) > 1:
-        raise ValueError("X_tgt mixes sparse and dense targets; make all of them one kind.")
     domain = np.repeat(np.arange(1, len(targets) + 1), [rows.shape[0] for rows in targets])
     return _stacked(targets), domain.astype(np.int64)
 
@@ -319,7 +333,7 @@ def _as_kind_of(rows, X_source):
 
 
 def _check_not_empty(X_tgt, argument):
-    shape = getattr(X_tgt, "shape", None) or (len(X_tgt) if hasattr(X_tgt, "__len__") else 1,)
+    shape = getattr(X_tgt, "shape", None) or (len(X_tgt) if isinstance(X_tgt, list) else 1,)
     if shape[0] == 0:
         raise ValueError(
             f"{argument} is empty (shape {tuple(shape)}): adaptation needs at least one target "

@@ -21,17 +21,21 @@ def read_labels(y, n_rows, estimator):
             f"y has {len(labels)} labels, but X has {n_rows} rows. y labels the source rows only; "
             "rows without labels go to X_tgt."
         )
-    _check_labels_finite(labels)
+    # A list of text and NaN has become the text "nan" in `labels`, so look at the list itself.
+    _check_none_missing(y if isinstance(y, list | tuple) else labels)
+    if labels.dtype.kind == "O":
+        labels = _of_one_type(labels)
     check_classification_targets(labels)
     return labels
 
 
-def _check_labels_finite(labels):
-    if labels.dtype.kind == "f":
-        missing, large = np.isnan(labels), np.isinf(labels)
-    elif labels.dtype.kind == "O":
+def _check_none_missing(labels):
+    kind = labels.dtype.kind if isinstance(labels, np.ndarray) else "O"
+    large = np.isinf(labels) if kind == "f" else np.zeros(len(labels), dtype=bool)
+    if kind in "fM":
+        missing = np.isnan(labels)
+    elif kind == "O":
         missing = np.array([_is_missing(label) for label in labels])
-        large = np.zeros(len(labels), dtype=bool)
     else:
         return
     if missing.any() or large.any():
@@ -41,6 +45,23 @@ def _check_labels_finite(labels):
             f"Input y contains {found}: {int(bad.sum())} of {len(bad)} labels, first in row "
             f"{int(bad.argmax())}. Drop source rows without a label, or pass them in X_tgt."
         )
+
+
+def _of_one_type(labels):
+    """Return objects that are all text as they are, all numbers or booleans as an array of them."""
+    if all(isinstance(label, str) for label in labels):
+        return labels
+    kinds = sorted({type(label).__name__ for label in labels})
+    if len(kinds) > 1 and not all(_is_number(label) for label in labels):
+        raise ValueError(
+            f"y mixes labels that can't be sorted ({', '.join(kinds)}). Make them one "
+            "type, for example with y.astype(str)."
+        )
+    return np.array(labels.tolist())
+
+
+def _is_number(label):
+    return isinstance(label, numbers.Number) and not isinstance(label, bool)
 
 
 def _is_missing(label):
@@ -54,14 +75,7 @@ def _is_missing(label):
 
 def encode_labels(labels, classes):
     """Return all classes, sorted, and the position of each label among them."""
-    try:
-        found = np.unique(labels)
-    except TypeError as error:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise ValueError(
-            f"y mixes labels that can't be sorted ({', '.join(kinds)}). Make them one type, for "
-            "example with y.astype(str)."
-        ) from error
+    found = np.unique(labels)
     all_classes = found if classes is None else np.unique(column_or_1d(classes))
     unknown = np.setdiff1d(found, all_classes)
     if len(unknown):
@@ -81,12 +95,11 @@ def read_weight(sample_weight, n_rows):
     """Return float64 weights of the source rows, or None."""
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, numbers.Number):
-        weight = np.full(n_rows, sample_weight, dtype=np.float64)
-    else:
-        weight = check_array(
-            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-        )
+    if np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n_rows, sample_weight, dtype=np.float64)
+    weight = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
     if weight.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar")
     if weight.shape != (n_rows,):
@@ -108,11 +121,15 @@ def label_weight(weight, class_weight, labels, codes, classes):
     """Return sample weight times class weight, with mean 1 over the rows."""
     if class_weight is None:
         return mean_one(weight)
-    of_class = np.ones(len(classes))
-    # Classes that a chunk of partial_fit lacks keep weight 1: no row asks for it.
-    present = np.unique(codes)
-    of_class[present] = compute_class_weight(class_weight, classes=classes[present], y=labels)
+    if class_weight == "balanced":
+        # Classes that a chunk of partial_fit lacks keep weight 1: no row asks for it.
+        of_class, present = np.ones(len(classes)), np.unique(codes)
+        of_class[present] = compute_class_weight("balanced", classes=classes[present], y=labels)
+    else:
+        of_class = compute_class_weight(class_weight, classes=classes, y=classes)
     of_row = of_class[codes] if weight is None else of_class[codes] * weight
+    if not np.isfinite(of_row).all():
+        raise ValueError(f"class_weight={class_weight!r} gives weights that are not finite.")
     if (of_row < 0).any() or not of_row.any():
         raise ValueError(
             f"class_weight={class_weight!r} gives negative weights, or zero to every row of "
