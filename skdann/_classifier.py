@@ -391,8 +391,9 @@ class DANNClassifier(
         """Train on, with one pass over a chunk of source rows.
 
         The weights and the state of the optimizer go on from the call before. Lambda and the
-        learning rate follow their schedules by the number of calls: after `max_epochs` calls
-        ("auto": 30) they have arrived. `early_stopping` and `warm_start` don't apply.
+        learning rate follow their schedules by the gradient steps done: they have arrived
+        after `max_epochs` ("auto": 30) chunks of the size of the first. `early_stopping` and
+        `warm_start` don't apply.
 
         Parameters
         ----------

@@ -28,7 +28,7 @@ from skdann._losses import accuracy, cross_entropy
 from skdann._network import DomainAdversarialNetwork, may_draw_globally
 from skdann._optimizers import OptimizerFactory
 from skdann._randomness import RandomStreams
-from skdann._schedules import Schedule
+from skdann._schedules import Constant, Schedule
 
 # Losses are read back, and looked at for NaN, once in so many steps.
 _STEPS_PER_READING = 256
@@ -187,12 +187,11 @@ class AdversarialNet(NeuralNet):
         return float(self.plan.lambda_max * self.plan.lambda_schedule(progress))
 
     def _schedule_lr(self) -> None:
+        if isinstance(self.plan.lr_schedule, Constant):
+            return  # a callback may set the rate
         factor = self.plan.lr_schedule(self._progress())
         for group in self.optimizer_.param_groups:
-            if "initial_lr" not in group:
-                group["initial_lr"] = group["lr"]
-            if factor != 1.0:
-                group["lr"] = group["initial_lr"] * factor
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
     # -- the steps ---------------------------------------------------------------------------
 

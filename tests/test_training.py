@@ -40,6 +40,23 @@ def test_a_schedule_of_the_users_multiplies_lambda_max_and_lr(moons):
     np.testing.assert_allclose([row["lr"] for row in fitted.history_], [0.1, 0.2 / 3, 0.1 / 3])
 
 
+def test_a_learning_rate_that_falls_and_returns_is_followed(moons):
+    schedule = {0.0: 1.0, 1 / 3: 0.5, 2 / 3: 1.0}
+    fitted = classifier(
+        batch_size=120, lr=0.1, lr_schedule=lambda p: schedule.get(p, 1.0), random_state=0
+    ).fit(*moons)
+    np.testing.assert_allclose([row["lr"] for row in fitted.history_], [0.1, 0.05, 0.1])
+
+
+def test_with_a_constant_schedule_a_callback_may_set_the_learning_rate(moons):
+    class Halve(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.optimizer_.param_groups[0]["lr"] /= 2
+
+    fitted = classifier(lr=0.1, callbacks=[Halve]).fit(*moons)
+    np.testing.assert_allclose([row["lr"] for row in fitted.history_], [0.1, 0.05, 0.025])
+
+
 def test_annealed_lr_is_the_papers(moons):
     fitted = classifier(batch_size=120, lr=0.01, lr_schedule="annealed").fit(*moons)
     expected = [0.01 / (1 + 10 * p) ** 0.75 for p in (0, 1 / 3, 2 / 3)]
