@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import nn
 
 
@@ -69,3 +71,22 @@ class HandWrittenDANN:
 def _target_order(X_tgt, count):
     passes = math.ceil(count / len(X_tgt))
     return torch.cat([torch.randperm(len(X_tgt)) for _ in range(passes)])[:count]
+
+
+class OnArrays:
+    """The loop for arrays, sparse rows and any labels, as the accuracy tables call it."""
+
+    def __init__(self, seed):
+        self.loop = HandWrittenDANN(seed=seed)
+
+    def fit(self, X_src, y_src, X_tgt):
+        self.classes, codes = np.unique(y_src, return_inverse=True)
+        self.loop.fit(_tensor(X_src), torch.from_numpy(codes), _tensor(X_tgt))
+        return self
+
+    def predict(self, X):
+        return self.classes[self.loop.predict(_tensor(X)).numpy()]
+
+
+def _tensor(X):
+    return torch.from_numpy(np.asarray(X.toarray() if issparse(X) else X, dtype=np.float32))

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from hand_written_loop import OnArrays
 from joblib import Parallel, delayed
 from scipy.sparse import issparse
 from shifted_data import DATASETS, ShiftedPair, pairs
@@ -78,6 +79,7 @@ CONTESTANTS = {
     "boosted trees": Contestant(boosted_trees, False, True),
     REFERENCE: Contestant(lambda seed: dann(seed, lambda_max=0)),
     "skdann": Contestant(dann),
+    "hand-written loop": Contestant(OnArrays),
 }
 
 

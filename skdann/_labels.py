@@ -95,7 +95,7 @@ def read_weight(sample_weight, n_rows):
     """Return float64 weights of the source rows, or None."""
     if sample_weight is None:
         return None
-    if np.ndim(sample_weight) == 0:
+    if isinstance(sample_weight, numbers.Number) or getattr(sample_weight, "shape", None) == ():
         sample_weight = np.full(n_rows, sample_weight, dtype=np.float64)
     weight = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
