@@ -527,7 +527,7 @@ REJECTED = {
     "X_tgt 3-d": ({"X_tgt": X_TGT[None]}, "Found array with dim 3"),
     # Rows that are not rows of numbers.
     "X 1-d": ({"X": X[:, 0]}, "Expected 2D array, got 1D array instead"),
-    "X 3-d": ({"X": X[:, :, None]}, "Found array with dim 3, while dim <= 2 is required by DANN"),
+    "X 3-d": ({"X": X[:, :, None]}, "Found array with dim 3"),
     "X without rows": ({"X": X[:0], "y": Y[:0]}, "Found array with 0 sample(s) (shape=(0, 2))"),
     "X complex": (
         {"X": X + 1j},
@@ -933,7 +933,7 @@ REJECTED_LATER = {
     ),
     "too large": (HUGE, "the first is in row 7, column 1."),
     "one row": (X[0], "Expected 2D array, got 1D array instead"),
-    "images": (X[None], "Found array with dim 3, while dim <= 2 is required by DANNClassifier"),
+    "images": (X[None], "Found array with dim 3"),
     "no rows": (X[:0], "Found array with 0 sample(s) (shape=(0, 2)) while a minimum of 1"),
     "complex": (X + 1j, "Complex data not supported: X has dtype complex128"),
     "text": (
