@@ -214,14 +214,15 @@ def build_network(
 
 
 def may_draw_globally(
-    part: nn.Module, randomness: PrivateRandomness
+    randomness: PrivateRandomness, *parts: nn.Module
 ) -> AbstractContextManager[None]:
-    """Return the context in which `part` may run in training mode.
+    """Return the context in which `parts` may run in training mode.
 
     Our own modules draw from the generator that they are given; a user's may draw from
     torch's global one, which is exchanged for a private one meanwhile.
     """
-    return nullcontext() if isinstance(part, MultilayerPerceptron) else randomness.active()
+    ours = all(isinstance(part, MultilayerPerceptron) for part in parts)
+    return nullcontext() if ours else randomness.active()
 
 
 def _linear(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -110,8 +109,7 @@ class AdversarialNet(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> AdversarialNet:
         """Make the optimizer from the plan's factory."""
-        parameters = [parameter for parameter in self.module_.parameters()]
-        self.optimizer_ = self.plan.optimizer(parameters)
+        self.optimizer_ = self.plan.optimizer(list(self.module_.parameters()))
         return self
 
     def train(self, data: EpochData, streams: RandomStreams, epochs: int) -> AdversarialNet:
@@ -201,7 +199,7 @@ class AdversarialNet(NeuralNet):
         n_source = len(batch.y)
         coefficient = torch.tensor(self._lambda_at(self._progress()), device=self.device)
         self.optimizer_.zero_grad()
-        with self._custom_label_parts():
+        with may_draw_globally(self.streams_.label_modules, *self.module_.children()):
             label_logits, domain_logits = self.module_(
                 batch.X,
                 n_source,
@@ -222,7 +220,7 @@ class AdversarialNet(NeuralNet):
         """
         n_source = len(batch.y)
         self.optimizer_.zero_grad()
-        with self._custom_label_parts():
+        with may_draw_globally(self.streams_.label_modules, *self.module_.children()):
             embedding = self.module_.embed(batch.X[:n_source], self.streams_.label_dropout)
             label_logits = self.module_.label_logits(embedding, self.streams_.label_dropout)
         label_loss = cross_entropy(label_logits, batch.y, batch.label_weight)
@@ -240,15 +238,8 @@ class AdversarialNet(NeuralNet):
         with torch.no_grad():
             embedding = self.module_.embed(X)
         feature_extractor.train()
-        with may_draw_globally(self.module_.domain_classifier, self.streams_.domain_modules):
+        with may_draw_globally(self.streams_.domain_modules, self.module_.domain_classifier):
             return self.module_.domain_logits(embedding, self.streams_.domain_dropout)
-
-    def _custom_label_parts(self) -> Any:
-        for part in self.module_.children():
-            context = may_draw_globally(part, self.streams_.label_modules)
-            if not isinstance(context, nullcontext):
-                return context
-        return nullcontext()
 
     def _update(self, loss: Tensor, batch: Batch) -> None:
         loss.backward()
@@ -267,13 +258,14 @@ class AdversarialNet(NeuralNet):
         """Record the figures of the rows held out."""
         if data is None:
             return
-        source_label, source_domain = self._both_logits(data.X_source)
+        source_label = self._logits(data.X_source, "label_logits")
         y = torch.from_numpy(data.y_source)
         self.history.record("valid_label_loss", _mean_loss(source_label, y, data.label_weight))
         self.history.record("valid_accuracy", float(accuracy(source_label, y)))
         if data.X_target is None:
             return
-        _, target_domain = self._both_logits(data.X_target)
+        source_domain = self._logits(data.X_source, "domain_logits")
+        target_domain = self._logits(data.X_target, "domain_logits")
         source, target = torch.zeros_like(y), torch.from_numpy(data.target_domain)
         loss = _mean_loss(source_domain, source, data.domain_weight)
         self.history.record(
@@ -282,11 +274,8 @@ class AdversarialNet(NeuralNet):
         right = accuracy(source_domain, source) + accuracy(target_domain, target)
         self.history.record("valid_domain_accuracy", float(right) / 2)
 
-    def _both_logits(self, X: Rows) -> tuple[Tensor, Tensor]:
-        return (
-            torch.from_numpy(self.outputs(X, "label_logits")),
-            torch.from_numpy(self.outputs(X, "domain_logits")),
-        )
+    def _logits(self, X: Rows, of: str) -> Tensor:
+        return torch.from_numpy(self.outputs(X, of))
 
     def outputs(self, X: Rows, of: str) -> np.ndarray:
         """Return the "embedding", "label_logits" or "domain_logits" of all rows, in chunks.
