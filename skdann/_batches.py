@@ -1,14 +1,15 @@
 """Batches: the training record to minibatches of half source, half target rows.
 
-Rows are gathered for many steps at once and then sliced, so that a step pays for no indexing,
-and sparse rows become dense for a few steps at a time. The source half depends on the source
+Rows are gathered step by step from where they are, by indices that are drawn for many steps at
+once; sparse rows become dense for a few steps at a time. The source half depends on the source
 alone: an epoch is one pass over the source rows, and target rows join it in an endless
 shuffled cycle of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from skdann._inputs import TrainingData
 
-# Gathered at once: enough to spread the cost of indexing, small enough for a cache.
+# Prepared at once: enough to spread the cost of preparing, small enough for a cache.
 _BLOCK_BYTES = 8 * 2**20
 
 # A float32 ndarray or CSR array; scipy has no types to name the latter by.
@@ -55,7 +56,8 @@ class DomainBatches:
         Source rows in a batch; smaller where the source has fewer rows.
     source_order, target_order : numpy.random.Generator
         Where the order of rows comes from.
-    device : torch.device
+    tables : RowTables
+        Holds the rows on the device, for all batches that share them.
     """
 
     def __init__(
@@ -64,11 +66,11 @@ class DomainBatches:
         batch_size: int,
         source_order: np.random.Generator,
         target_order: np.random.Generator,
-        device: torch.device,
+        tables: RowTables,
     ) -> None:
         self.data = data
-        self.device = device
         self.n_source = min(batch_size, len(data.y_source))
+        self._tables = tables
         self._source = _ShuffledCycle(len(data.y_source), source_order)
         self._target: _ShuffledCycle | None = None
         if data.target_domain is not None:
@@ -77,6 +79,13 @@ class DomainBatches:
     def __len__(self) -> int:
         """Return the number of gradient steps in an epoch."""
         return -(-len(self.data.y_source) // self.n_source)
+
+    @property
+    def kind(self) -> tuple[bool, ...]:
+        """Which fields of its batches are there: only equal kinds can be stacked."""
+        data = self.data
+        optional = data.label_weight, data.target_domain, data.domain_weight
+        return tuple(value is not None for value in optional)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield every source row once; the last batch is filled from a new shuffle."""
@@ -88,34 +97,90 @@ class DomainBatches:
             done += n_steps
 
     def _steps_per_block(self) -> int:
-        row_bytes = 4 * int(np.prod(self.data.row_shape))
+        """Return for how many steps indices, and sparse rows, are prepared at once."""
+        row_bytes = 8
+        if sparse.issparse(self.data.X_source):
+            row_bytes += 4 * self.data.row_shape[0]
         return max(1, _BLOCK_BYTES // (2 * self.n_source * row_bytes))
 
     def _block(self, n_steps: int) -> Iterator[Batch]:
         data, shape = self.data, (n_steps, self.n_source)
         source = self._source.take(n_steps * self.n_source)
-        X = dense(data.X_source, source).reshape(*shape, *data.row_shape)
+        parts = [self._tables.indexed(data.X_source, _at(data.source_rows, source))]
         y = data.y_source[source].reshape(shape)
         label_weight = _taken(data.label_weight, source, shape)
         domain = domain_weight = None
         if self._target is not None and data.target_domain is not None:
             target = self._target.take(n_steps * self.n_source)
-            X_target = dense(data.X_target, target).reshape(*shape, *data.row_shape)
-            X = np.concatenate([X, X_target], axis=1)
+            parts.append(self._tables.indexed(data.X_target, _at(data.target_rows, target)))
             domain = np.zeros((n_steps, 2 * self.n_source), dtype=np.int64)
             domain[:, self.n_source :] = data.target_domain[target].reshape(shape)
             domain_weight = _taken(data.domain_weight, source, shape)
             if domain_weight is not None:
                 domain_weight = np.concatenate([domain_weight, np.ones_like(domain_weight)], axis=1)
-        columns: list[Any] = [
-            self._on_device(a) for a in (X, y, label_weight, domain, domain_weight)
-        ]
+        columns = [self._on_device(a) for a in (y, label_weight, domain, domain_weight)]
         for step in range(n_steps):
             at_step: list[Any] = [None if column is None else column[step] for column in columns]
-            yield Batch(*at_step)
+            yield Batch(self._gathered(parts, step), *at_step)
+
+    def _gathered(self, parts: list[_Indexed], step: int) -> Tensor:
+        """Return the rows of one step, source first, in a tensor of their own."""
+        n = self.n_source
+        rows = slice(step * n, (step + 1) * n)
+        X = torch.empty((len(parts) * n, *self.data.row_shape), device=self._tables.device)
+        for i, (table, at) in enumerate(parts):
+            torch.index_select(table, 0, at[rows], out=X[i * n : (i + 1) * n])
+        return X
 
     def _on_device(self, array: np.ndarray | None) -> Tensor | None:
-        return None if array is None else torch.from_numpy(array).to(self.device)
+        return None if array is None else torch.from_numpy(array).to(self._tables.device)
+
+
+class _Indexed(NamedTuple):
+    """Rows of a block of steps: a table on the device, and the position of each row in it."""
+
+    table: Tensor
+    at: Tensor
+
+
+class RowTables:
+    """The rows of a fit on its device: dense ones move there once, whoever shares them.
+
+    On a CPU a table is a view of the array, also of a memory map. Sparse rows stay where they
+    are, and become dense tables block by block.
+
+    Parameters
+    ----------
+    device : torch.device
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._tables: dict[int, tuple[Rows, Tensor]] = {}
+
+    def indexed(self, X: Rows, rows: np.ndarray) -> _Indexed:
+        """Return a table that holds some rows of `X`, and where in it they are."""
+        if sparse.issparse(X):
+            table = torch.from_numpy(X[rows].toarray()).to(self.device)
+            return _Indexed(table, torch.arange(len(rows), device=self.device))
+        if id(X) not in self._tables:
+            self._tables[id(X)] = X, _tensor_view(X).to(self.device)
+        return _Indexed(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
+
+
+def stacked(batches: Sequence[Batch]) -> Batch:
+    """Return the batches of k networks as one, with a leading axis of length k."""
+
+    def along_axis(values: Sequence[Tensor | None]) -> Tensor | None:
+        first = values[0]
+        if first is None:
+            return None
+        return (
+            first[None] if len(values) == 1 else torch.stack([v for v in values if v is not None])
+        )
+
+    columns: list[Any] = [along_axis(column) for column in zip(*batches, strict=True)]
+    return Batch(*columns)
 
 
 class _ShuffledCycle:
@@ -142,20 +207,23 @@ class _ShuffledCycle:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def dense(X: Rows, rows: np.ndarray | slice) -> np.ndarray:
-    """Return some rows of `X` as a new dense array."""
-    if sparse.issparse(X):
-        return X[rows].toarray()
-    return np.array(X[rows]) if isinstance(rows, slice) else np.take(X, rows, axis=0)
+def row_chunks(
+    X: Rows, device: torch.device, rows: np.ndarray | None = None, *, copy: bool = True
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield all rows of `X`, or those at `rows`, in order: slices of the result and dense rows.
 
-
-def row_chunks(X: Rows, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
-    """Yield all rows of `X` in order, as slices and dense tensors of bounded size."""
+    The tensors are of bounded size, and copies, so that a module that works in place can't reach
+    the data; without `copy` they may be views of it.
+    """
     row_bytes = 4 * int(np.prod(X.shape[1:]))
-    step = max(1, _BLOCK_BYTES // (4 * row_bytes))
-    for start in range(0, X.shape[0], step):
-        rows = slice(start, min(start + step, X.shape[0]))
-        yield rows, torch.from_numpy(dense(X, rows)).to(device)
+    step = max(1, _BLOCK_BYTES // (8 * row_bytes))
+    n_rows = X.shape[0] if rows is None else len(rows)
+    for start in range(0, n_rows, step):
+        positions = slice(start, min(start + step, n_rows))
+        chunk = X[positions if rows is None else rows[positions]]
+        dense = chunk.toarray() if sparse.issparse(chunk) else chunk
+        shared = copy and rows is None and dense is chunk
+        yield positions, _tensor_view(np.array(dense) if shared else dense).to(device)
 
 
 def split_validation(
@@ -195,20 +263,35 @@ def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator)
 
 
 def _selected(data: TrainingData, source: np.ndarray, target: np.ndarray | None) -> TrainingData:
-    X_target = target_domain = None
+    """Return the data with some of its rows; `X_source` and `X_target` are shared."""
+    X_target = target_domain = target_rows = None
     if target is not None and target.any() and data.target_domain is not None:
-        rows: Rows = data.X_target
-        X_target = rows[np.flatnonzero(target)]
-        target_domain = data.target_domain[target]
+        X_target, target_domain = data.X_target, data.target_domain[target]
+        target_rows = _at(data.target_rows, np.flatnonzero(target))
     return replace(
         data,
-        X_source=data.X_source[np.flatnonzero(source)],
+        source_rows=_at(data.source_rows, np.flatnonzero(source)),
         y_source=data.y_source[source],
         label_weight=None if data.label_weight is None else data.label_weight[source],
         domain_weight=None if data.domain_weight is None else data.domain_weight[source],
         X_target=X_target,
+        target_rows=target_rows,
         target_domain=target_domain,
     )
+
+
+def _at(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
+    """Return where in the array the rows are whose positions among those that count are given."""
+    return positions if rows is None else rows[positions]
+
+
+def _tensor_view(array: np.ndarray) -> Tensor:
+    if any(stride < 0 for stride in array.strides):  # torch has none
+        array = np.ascontiguousarray(array)
+    with warnings.catch_warnings():
+        # Memory maps may be read-only; nothing here writes to a table.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def _taken(

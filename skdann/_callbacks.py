@@ -31,40 +31,49 @@ class KeepBest(Callback):
     loss minus `lambda_max` times domain loss (JMLR 2016, equation 9). The label loss alone
     would always prefer the first epochs, before lambda has grown. A domain loss above that of
     a guess counts as a guess: a confused domain classifier is no merit of the features.
+
+    Several networks each keep their own best epoch; training stops when all would stop.
     """
 
-    def __init__(self, patience: int, lambda_max: float) -> None:
+    def __init__(self, patience: int, lambda_max: tuple[float, ...]) -> None:
         self.patience = patience
         self.lambda_max = lambda_max
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Forget an earlier fit."""
-        self.best_, self.waited_ = math.inf, 0
-        self.weights_: dict[str, Any] = {}
+        n_members = len(self.lambda_max)
+        self.best_, self.waited_ = [math.inf] * n_members, [0] * n_members
+        self.weights_: list[dict[str, Any]] = [{}] * n_members
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Compare the epoch with the best one."""
-        if "valid_label_loss" not in net.history[-1]:  # partial_fit holds nothing out
+        epoch = net.history[-1]
+        if "valid_label_loss" not in epoch:  # partial_fit holds nothing out
             return
-        figure = self._figure(net.history[-1])
-        if figure < self.best_ - 1e-4:
-            self.best_, self.waited_ = figure, 0
-            self.weights_ = copy.deepcopy(net.module_.state_dict())
-        else:
-            self.waited_ += 1
-        net.stop_requested_ = self.waited_ >= self.patience
+        for i, figures in enumerate(epoch.get("members", [epoch])):
+            if self.waited_[i] >= self.patience:
+                continue
+            figure = self._figure(figures, self.lambda_max[i])
+            if figure < self.best_[i] - 1e-4:
+                self.best_[i], self.waited_[i] = figure, 0
+                self.weights_[i] = copy.deepcopy(net.members_[i].state_dict())
+            else:
+                self.waited_[i] += 1
+        net.stop_requested_ = min(self.waited_) >= self.patience
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Restore the best weights."""
-        if self.weights_:
-            net.module_.load_state_dict(self.weights_)
-        self.weights_ = {}
+        for i, weights in enumerate(self.weights_):
+            if weights:
+                net.members_[i].load_state_dict(weights)
+        self.weights_ = []
 
-    def _figure(self, epoch: dict[str, float]) -> float:
-        if "valid_domain_loss" not in epoch:
-            return epoch["valid_label_loss"]
-        confusion = min(epoch["valid_domain_loss"], math.log(2))
-        return epoch["valid_label_loss"] - self.lambda_max * confusion
+    @staticmethod
+    def _figure(figures: dict[str, float], lambda_max: float) -> float:
+        if "valid_domain_loss" not in figures:
+            return figures["valid_label_loss"]
+        confusion = min(figures["valid_domain_loss"], math.log(2))
+        return figures["valid_label_loss"] - lambda_max * confusion
 
 
 class ProgressBar(Callback):
@@ -89,4 +98,4 @@ class ProgressBar(Callback):
 
     @staticmethod
     def _epochs(net: NeuralNet, data: Any) -> int:
-        return max(1, round((net.plan.total_steps - net.steps_done_) / len(data.train)))
+        return max(1, round((net.plan.total_steps - net.steps_done_) / len(data.train[0])))

@@ -34,13 +34,16 @@ class TrainingData:
 
     Attributes
     ----------
-    X_source : float32 ndarray of shape (n_source, ...) or CSR of shape (n_source, n_features)
+    X_source : float32 ndarray of shape (n_rows, ...) or CSR of shape (n_rows, n_features)
+    source_rows : int64 ndarray of shape (n_source,) or None
+        Which rows of `X_source` count, in the order of the fields below; None for all. So rows
+        can be held out, or several fits share one `X_source`, without a copy of it.
     y_source : int64 ndarray of shape (n_source,)
         Codes: positions in `classes`.
     label_weight, domain_weight : float32 ndarray of shape (n_source,) or None
         Weights with mean 1 of source rows in the label loss (sample times class weight) and
         in the domain loss (sample weight); None where all are equal.
-    X_target : as `X_source`, or None
+    X_target, target_rows : as `X_source` and `source_rows`, or None
         The rows of all target domains, one after the other.
     target_domain : int64 ndarray of shape (n_target,), or None
         1 for rows of the first target domain, 2 for the second ...; 0 is the source.
@@ -60,6 +63,8 @@ class TrainingData:
     n_domains: int
     classes: np.ndarray
     feature_names: np.ndarray | None
+    source_rows: np.ndarray | None = None
+    target_rows: np.ndarray | None = None
 
     @property
     def row_shape(self):
@@ -226,7 +231,11 @@ def _text_columns(X):
 def _check_finite(rows, argument, columns):
     values = rows.data if sparse.issparse(rows) else rows
     with np.errstate(over="ignore", invalid="ignore"):
-        # A sum in float64 is finite exactly when all float32 are, and needs no copy.
+        flat = values.ravel(order="K") if _contiguous(values) else None
+        # A sum of squares is the fastest to find, and finite for values of sane size; a sum in
+        # float64 is finite exactly when all float32 are. Neither needs a copy.
+        if flat is not None and np.isfinite(np.dot(flat, flat)):
+            return
         if np.isfinite(values.sum(dtype=np.float64)):
             return
     bad = ~np.isfinite(values)
@@ -236,6 +245,10 @@ def _check_finite(rows, argument, columns):
         f"or too large for float32; the first is {_first_position(rows, bad, columns)}. Impute "
         "or drop them first, for example with SimpleImputer() in front of the classifier."
     )
+
+
+def _contiguous(values):
+    return values.flags.c_contiguous or values.flags.f_contiguous
 
 
 def _first_position(rows, bad, columns):

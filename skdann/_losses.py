@@ -1,4 +1,4 @@
-"""Losses: logits, codes and a weight per row to one number."""
+"""Losses: logits, codes and a weight per row to one number, or to its gradient."""
 
 from __future__ import annotations
 
@@ -43,6 +43,34 @@ def cross_entropy(logits: Tensor, codes: Tensor, weights: Tensor | None = None) 
     return (weights * functional.cross_entropy(logits, codes, reduction="none")).mean()
 
 
-def accuracy(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the share of rows, a Tensor of shape (), whose largest logit is the right one."""
-    return (logits.argmax(dim=-1) == codes).to(torch.float32).mean()
+def cross_entropy_gradient(logits: Tensor, codes: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the gradient of `cross_entropy` for the logits, of k networks at once.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (k, n_rows, n_codes)
+    codes : int64 Tensor of shape (k, n_rows)
+    weights : Tensor of shape (k, n_rows), default=None
+
+    Returns
+    -------
+    Tensor of shape (k, n_rows, n_codes)
+        Of the sum of the k losses: each row's softmax minus its one-hot code, weighted.
+    """
+    gradient = torch.softmax(logits, dim=-1)
+    index = codes.unsqueeze(-1)
+    gradient.scatter_add_(-1, index, torch.full_like(index, -1.0, dtype=logits.dtype))
+    if weights is not None:
+        gradient.mul_(weights.unsqueeze(-1))
+    return gradient.mul_(1.0 / logits.shape[-2])
+
+
+def row_losses(logits: Tensor, codes: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return weight times cross-entropy of each row, for logits of shape (..., n_codes)."""
+    losses = -torch.log_softmax(logits, dim=-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+    return losses if weights is None else weights * losses
+
+
+def hits(logits: Tensor, codes: Tensor) -> Tensor:
+    """Return 1.0 for each row whose largest logit is the right one, else 0.0."""
+    return (logits.argmax(dim=-1) == codes).to(torch.float32)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdann._randomness import PrivateRandomness, RandomStreams
+from skdann._randomness import PrivateRandomness, RandomStreams, draw_keep_masks_
 from skdann._reversal import reverse_gradient
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -90,7 +91,8 @@ class MultilayerPerceptron(nn.Module):
             if i < self.n_hidden:
                 x = activate(x)
                 if self.training and self.dropout > 0:
-                    x = drop_units(x, self.dropout, generator)
+                    mask = torch.empty((1, *x.shape), dtype=x.dtype, device=x.device)
+                    x = x * draw_keep_masks_(mask, self.dropout, [generator])[0]
         return x
 
 
@@ -159,12 +161,6 @@ class DomainAdversarialNetwork(nn.Module):
         return label_logits, self.domain_logits(reversed_embedding, domain_dropout)
 
 
-def drop_units(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-    """Set a random share of `x` to 0 and scale the rest up, drawing from `generator` alone."""
-    keep = torch.empty_like(x).bernoulli_(1.0 - share, generator=generator)
-    return x * keep.div_(1.0 - share)
-
-
 def build_network(
     architecture: Architecture,
     row_shape: tuple[int, ...],
@@ -213,6 +209,26 @@ def build_network(
     return DomainAdversarialNetwork(feature_extractor, label_predictor, domain_classifier)
 
 
+def joint_output(networks: Sequence[DomainAdversarialNetwork], X: Tensor, of: str) -> Tensor:
+    """Return the "embedding", "label_logits" or "domain_logits" of one or several networks.
+
+    Embeddings of several networks stand side by side. Their logits are averaged as
+    probabilities: the softmax of what is returned is the mean of the networks' softmaxes.
+
+    Returns
+    -------
+    Tensor of shape (n, n_networks * n_embedding), (n, n_classes) or (n, n_domains)
+    """
+    embeddings = [network.embed(X) for network in networks]
+    if of == "embedding":
+        return torch.cat(embeddings, dim=1)
+    logits = [getattr(n, of)(e) for n, e in zip(networks, embeddings, strict=True)]
+    if len(logits) == 1:
+        return logits[0]
+    log_probabilities = torch.log_softmax(torch.stack(logits), dim=-1)
+    return torch.logsumexp(log_probabilities, dim=0) - math.log(len(logits))
+
+
 def may_draw_globally(
     randomness: PrivateRandomness, *parts: nn.Module
 ) -> AbstractContextManager[None]:
@@ -221,8 +237,12 @@ def may_draw_globally(
     Our own modules draw from the generator that they are given; a user's may draw from
     torch's global one, which is exchanged for a private one meanwhile.
     """
-    ours = all(isinstance(part, MultilayerPerceptron) for part in parts)
-    return nullcontext() if ours else randomness.active()
+    return nullcontext() if all(map(is_ours, parts)) else randomness.active()
+
+
+def is_ours(part: nn.Module) -> bool:
+    """Tell a part made here from a user's, which may draw globally and work in place."""
+    return type(part) is MultilayerPerceptron
 
 
 def _linear(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
-OptimizerFactory = Callable[..., torch.optim.Optimizer]
+MakeOptimizer = Callable[..., torch.optim.Optimizer]
+OptimizerFactory = Callable[[Sequence[Sequence[nn.Parameter]]], torch.optim.Optimizer]
 
 
 def optimizer_factory(
-    optimizer: str | OptimizerFactory, lr: float, weight_decay: float
+    optimizer: str | MakeOptimizer, lr: Sequence[float], weight_decay: Sequence[float]
 ) -> OptimizerFactory:
-    """Return a function of the parameters' list that makes the optimizer.
+    """Return a function that makes the optimizer of several networks from their parameters.
 
     A partial keeps what it fixes: ``partial(AdamW, lr=0.1)`` trains with 0.1 whatever `lr` is.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "sgd"}, torch optimizer class or partial of one
+    lr, weight_decay : sequences of k floats
+        One for each network.
     """
-    named: dict[str, OptimizerFactory] = {
+    named: dict[str, MakeOptimizer] = {
         "adam": functools.partial(torch.optim.Adam, fused=True),
         "sgd": functools.partial(torch.optim.SGD, momentum=0.9),
     }
     make = named[optimizer] if isinstance(optimizer, str) else optimizer
     fixed = make.keywords if isinstance(make, functools.partial) else {}
-    given = {"lr": lr, "weight_decay": weight_decay}
-    factory = functools.partial(make, **{k: v for k, v in given.items() if k not in fixed})
-    _try_optimizer(factory, optimizer)
+    settings = [
+        {name: value for name, value in (("lr", one), ("weight_decay", decay)) if name not in fixed}
+        for one, decay in zip(lr, weight_decay, strict=True)
+    ]
+    factory = functools.partial(_made, make, settings)
+    _try_optimizer(factory, optimizer, len(settings))
     return factory
 
 
-def _try_optimizer(factory: OptimizerFactory, optimizer: str | OptimizerFactory) -> None:
+def _made(
+    make: MakeOptimizer,
+    settings: Sequence[dict[str, float]],
+    networks: Sequence[Sequence[nn.Parameter]],
+) -> torch.optim.Optimizer:
+    """Make the optimizer, with one group of parameters for networks of equal settings."""
+    groups: dict[tuple[float, ...], dict[str, Any]] = {}
+    for setting, parameters in zip(settings, networks, strict=True):
+        group = groups.setdefault(tuple(setting.values()), {"params": [], **setting})
+        group["params"].extend(parameters)
+    several = list(groups.values())
+    return make(several if len(several) > 1 else several[0]["params"], **settings[0])
+
+
+def _try_optimizer(
+    factory: OptimizerFactory, optimizer: str | MakeOptimizer, n_networks: int
+) -> None:
     try:
-        made = factory([nn.Parameter(torch.zeros(1))])
+        made = factory([[nn.Parameter(torch.zeros(1))] for _ in range(n_networks)])
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"optimizer={optimizer!r} can't be made with lr and weight_decay: {error}. Pass a "

@@ -8,7 +8,7 @@ threads can't either.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -94,9 +94,14 @@ class RandomStreams:
 
 
 def random_streams(
-    random_state: int | np.random.RandomState | None, device: torch.device, epochs_before: int = 0
-) -> RandomStreams:
-    """Return the streams that `random_state` stands for.
+    random_state: int | np.random.RandomState | None,
+    device: torch.device,
+    epochs_before: int = 0,
+    n_members: int = 1,
+) -> list[RandomStreams]:
+    """Return the streams that `random_state` stands for, of each member of an ensemble.
+
+    The first member's are those of a single network.
 
     Parameters
     ----------
@@ -109,9 +114,15 @@ def random_streams(
 
     epochs_before : int, default=0
         Epochs that an earlier call has trained, so that training on goes on with new draws.
+
+    n_members : int, default=1
     """
-    seeds = np.random.SeedSequence([_entropy(random_state), epochs_before]).generate_state(11)
-    draw = iter(int(seed) for seed in seeds)
+    entropy = _entropy(random_state)
+    return [_streams([entropy, epochs_before, member], device) for member in range(n_members)]
+
+
+def _streams(entropy: list[int], device: torch.device) -> RandomStreams:
+    draw = iter(int(seed) for seed in np.random.SeedSequence(entropy).generate_state(11))
     return RandomStreams(
         source_order=np.random.default_rng(next(draw)),
         target_order=np.random.default_rng(next(draw)),
@@ -125,6 +136,30 @@ def random_streams(
         label_modules=PrivateRandomness(next(draw), device),
         domain_modules=PrivateRandomness(next(draw), device),
     )
+
+
+def draw_keep_masks_(
+    masks: torch.Tensor, share: float, generators: Sequence[torch.Generator | None]
+) -> torch.Tensor:
+    """Fill and return `masks` for dropout: 0 with probability `share`, else ``1 / (1 - share)``.
+
+    A unit takes 16 random bits, several times faster than `Tensor.bernoulli_`; so `share`
+    counts in steps of 1/65536.
+
+    Parameters
+    ----------
+    masks : float Tensor of shape (k, ...), contiguous
+    share : float in [0, 1)
+    generators : sequence of k torch.Generator
+        The source of each mask; None draws from torch's global one.
+    """
+    n_units = masks[0].numel()
+    words = torch.empty((len(masks), -(-n_units // 4)), dtype=torch.int64, device=masks.device)
+    for of_mask, generator in zip(words, generators, strict=True):
+        of_mask.random_(-(2**63), None, generator=generator)
+    bits = words.view(torch.int16)[:, :n_units].reshape(masks.shape)
+    kept = min(max(round((1.0 - share) * 2**16), 1), 2**16 - 1)  # of 65536 values
+    return torch.lt(bits, kept - 2**15, out=masks).mul_(2**16 / kept)
 
 
 def _entropy(random_state: int | np.random.RandomState | None) -> int:

@@ -7,9 +7,8 @@ record doesn't need.
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,64 +18,73 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from skdann._batches import Batch, DomainBatches, Rows, row_chunks
+from skdann._batches import Batch, DomainBatches, Rows, row_chunks, stacked
 from skdann._callbacks import EpochClock, KeepBest, ProgressBar
 from skdann._devices import threads_for
 from skdann._inputs import TrainingData
-from skdann._losses import accuracy, cross_entropy
-from skdann._network import DomainAdversarialNetwork, may_draw_globally
+from skdann._losses import hits, row_losses
+from skdann._network import DomainAdversarialNetwork, is_ours, joint_output
+from skdann._objective import AutogradObjective, Logits
 from skdann._optimizers import OptimizerFactory
 from skdann._randomness import RandomStreams
+from skdann._record import RunningMeans, mean_loss
 from skdann._schedules import Constant, Schedule
+from skdann._stacked import StackedObjective, can_be_stacked
 
-# Losses are read back, and looked at for NaN, once in so many steps.
-_STEPS_PER_READING = 256
+# Weights and passing values of the networks of one step: as many networks as this go together.
+_GROUP_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """How to train: the parameters of `DANNClassifier` that the loop needs, resolved.
 
+    `lambda_max` has a value for each of the k networks, and `optimizer` makes one optimizer
+    of the parameters of all.
+
     `patience` is the number of epochs without improvement after which training stops, or
     None without early stopping; `total_steps` is what progress p is measured against.
     """
 
-    lambda_max: float
+    lambda_max: tuple[float, ...]
     lambda_schedule: Schedule
     optimizer: OptimizerFactory
-    lr: float
     lr_schedule: Schedule
     total_steps: int
     patience: int | None
     verbose: bool
 
 
-class StepResult(NamedTuple):
-    """What one step tells: losses and the domain logits, on the device and detached."""
-
-    label_loss: Tensor
-    domain_loss: Tensor | None
-    domain_accuracy: Tensor | None
-
-
 class EpochData(NamedTuple):
-    """The batches of training and the rows held out, as skorch's callbacks receive them."""
+    """Of each network its batches and the rows held out, as skorch's callbacks receive them."""
 
-    train: DomainBatches
-    valid: TrainingData | None
+    train: list[DomainBatches]
+    valid: list[TrainingData | None]
+
+
+class _Group(NamedTuple):
+    """Networks that take their steps together: their positions, and which step they take."""
+
+    members: list[int]
+    stackable: bool
+    adversarial: bool
 
 
 class AdversarialNet(NeuralNet):
     """A skorch net whose step trains feature extractor, label predictor and domain classifier.
 
+    It trains k networks as one module: a `DomainAdversarialNetwork`, or for k > 1 a
+    `torch.nn.ModuleList` of them. Each takes its own steps on its own batches, as if alone.
+
     Its `history` has one row per epoch: ``epoch, label_loss, domain_loss, domain_accuracy,
     lambda, lr, seconds``, the domain figures only with target rows, and ``valid_label_loss,
-    valid_accuracy, valid_domain_loss, valid_domain_accuracy`` with rows held out.
+    valid_accuracy, valid_domain_loss, valid_domain_accuracy`` with rows held out. For k > 1
+    the figures are means over the networks, and ``members`` has a dict for each.
     """
 
     def __init__(
         self,
-        module: DomainAdversarialNetwork,
+        members: Sequence[DomainAdversarialNetwork],
         *,
         plan: TrainingPlan,
         device: torch.device,
@@ -84,9 +92,8 @@ class AdversarialNet(NeuralNet):
     ) -> None:
         self.plan = plan
         super().__init__(
-            module,
+            members[0] if len(members) == 1 else nn.ModuleList(members),
             criterion=nn.CrossEntropyLoss,  # skorch wants one; the losses are in `_losses`
-            lr=plan.lr,
             callbacks=callbacks,
             train_split=None,
             verbose=0,
@@ -94,7 +101,12 @@ class AdversarialNet(NeuralNet):
         )
         self.steps_done_ = 0
         self.stop_requested_ = False
-        self.streams_: RandomStreams
+        self.streams_: list[RandomStreams]
+
+    @property
+    def members_(self) -> list[DomainAdversarialNetwork]:
+        """The networks."""
+        return [*self.module_] if isinstance(self.module_, nn.ModuleList) else [self.module_]
 
     # -- set-up ------------------------------------------------------------------------------
 
@@ -109,24 +121,41 @@ class AdversarialNet(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> AdversarialNet:
         """Make the optimizer from the plan's factory."""
-        self.optimizer_ = self.plan.optimizer(list(self.module_.parameters()))
+        self.optimizer_ = self.plan.optimizer([list(m.parameters()) for m in self.members_])
         return self
 
-    def train(self, data: EpochData, streams: RandomStreams, epochs: int) -> AdversarialNet:
-        """Train for `epochs` more epochs, drawing from `streams`."""
+    def train(self, data: EpochData, streams: list[RandomStreams], epochs: int) -> AdversarialNet:
+        """Train for `epochs` more epochs, drawing from `streams`, one for each network."""
         if not self.initialized_:
             self.initialize()
         self.streams_, self.stop_requested_ = streams, False
         self._batch_listeners = _listening(self, "on_batch_begin", "on_batch_end")
         self._gradient_listeners = _listening(self, "on_grad_computed")
-        with threads_for(self._multiply_adds(2 * data.train.n_source)):
+        n_rows = 2 * data.train[0].n_source
+        n_weights = sum(parameter.numel() for parameter in self.members_[0].parameters())
+        with threads_for(n_rows * n_weights):
             self.partial_fit(data, epochs=epochs)
         del self.streams_  # generators; not part of what was learned
         self.module_.eval()
         return self
 
-    def _multiply_adds(self, n_rows: int) -> int:
-        return n_rows * sum(parameter.numel() for parameter in self.module_.parameters())
+    def _groups(self, data: list[DomainBatches]) -> Iterator[_Group]:
+        """Yield the networks that can take a step together, a memory's worth at a time.
+
+        They have equal modules and equally many steps to take; those at lambda 0 take another
+        step than the others. Modules that aren't ours take theirs one by one.
+        """
+        alike: dict[Any, list[int]] = {}
+        for i, network in enumerate(self.members_):
+            adversarial = self.plan.lambda_max[i] > 0 and data[i].data.X_target is not None
+            stackable = can_be_stacked(network)
+            batches = data[i]
+            kind = (adversarial, stackable, len(batches), batches.n_source, batches.kind)
+            alike.setdefault((*kind, None if stackable else i), []).append(i)
+        for (adversarial, stackable, *_), members in alike.items():
+            size = _group_size(self.members_[members[0]], 2 * data[members[0]].n_source)
+            for start in range(0, len(members), size):
+                yield _Group(members[start : start + size], stackable, adversarial)
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -157,92 +186,56 @@ class AdversarialNet(NeuralNet):
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **_: Any
     ) -> None:
-        """Take one step per batch and record the means of the epoch."""
+        """Let each group of networks take its steps, and record the means of the epoch."""
         self.module_.train()
-        adversarial = self.plan.lambda_max > 0 and iterator.data.X_target is not None
-        step = self._adversarial_step if adversarial else self._source_only_step
-        means = _RunningMeans(epoch=len(self.history))
-        for batch in iterator:
-            self._schedule_lr()
-            if self._batch_listeners:
-                self.notify("on_batch_begin", batch=batch, training=True)
-            result = step(batch)
-            if self._batch_listeners:
-                self.history.record_batch("train_loss", result.label_loss.item())
-                self.notify("on_batch_end", batch=batch, training=True, loss=result.label_loss)
-            means.add(result)
-            self.steps_done_ += 1
-        for key, value in means.result().items():
-            self.history.record(key, value)
-        self.history.record("lambda", self._lambda_at(self._progress(-1)))
+        figures: dict[int, dict[str, float]] = {}
+        steps_before = self.steps_done_
+        for group in self._groups(iterator):
+            self.steps_done_ = steps_before
+            means = self._run_group(group, iterator)
+            figures.update(zip(group.members, means, strict=True))
+        for i, row in figures.items():
+            row["lambda"] = self.plan.lambda_max[i] * self._lambda_factor(self._progress(-1))
+        self._record([figures[i] for i in range(len(figures))])
         self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
 
-    def _progress(self, offset: int = 0) -> float:
-        """Return p, the share of all steps done, in [0, 1]."""
-        return min(1.0, (self.steps_done_ + offset) / self.plan.total_steps)
+    def _run_group(self, group: _Group, data: list[DomainBatches]) -> list[dict[str, float]]:
+        """Take an epoch's steps with some of the networks; return the figures of each."""
+        networks = [self.members_[i] for i in group.members]
+        streams = [self.streams_[i] for i in group.members]
+        lambda_max = torch.tensor([self.plan.lambda_max[i] for i in group.members])
+        lambda_max = lambda_max.to(self.device)
+        objective: AutogradObjective | StackedObjective
+        if group.stackable:
+            objective = StackedObjective(networks, streams)
+        else:
+            objective = AutogradObjective(networks[0], streams[0])
+        means = RunningMeans(epoch=len(self.history))
+        for batches in zip(*(data[i] for i in group.members), strict=True):
+            self._schedule_lr()
+            if self._batch_listeners:
+                self.notify("on_batch_begin", batch=batches[0], training=True)
+            batch = stacked(batches)
+            if group.adversarial:
+                factor = self._lambda_factor(self._progress())
+                logits = objective.adversarial(batch, lambda_max * factor)
+            else:
+                logits = objective.source_only(batch)
+            self._update(batches[0])
+            means.add(logits, batch)
+            if self._batch_listeners:
+                self._notify_batch_end(logits, batch, batches[0])
+            self.steps_done_ += 1
+        for network in networks:
+            network.zero_grad()  # the optimizer leaves alone what has no gradient
+        return means.result()
 
-    def _lambda_at(self, progress: float) -> float:
-        return float(self.plan.lambda_max * self.plan.lambda_schedule(progress))
+    def _notify_batch_end(self, logits: Logits, batch: Batch, first: Batch) -> None:
+        loss = row_losses(logits.label, batch.y, batch.label_weight).mean()
+        self.history.record_batch("train_loss", loss.item())
+        self.notify("on_batch_end", batch=first, training=True, loss=loss)
 
-    def _schedule_lr(self) -> None:
-        if isinstance(self.plan.lr_schedule, Constant):
-            return  # a callback may set the rate
-        factor = self.plan.lr_schedule(self._progress())
-        for group in self.optimizer_.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-
-    # -- the steps ---------------------------------------------------------------------------
-
-    def _adversarial_step(self, batch: Batch) -> StepResult:
-        """Train all three parts with one update, as in Ganin et al. (2016), algorithm 1."""
-        assert batch.domain is not None
-        n_source = len(batch.y)
-        coefficient = torch.tensor(self._lambda_at(self._progress()), device=self.device)
-        self.optimizer_.zero_grad()
-        with may_draw_globally(self.streams_.label_modules, *self.module_.children()):
-            label_logits, domain_logits = self.module_(
-                batch.X,
-                n_source,
-                coefficient,
-                self.streams_.label_dropout,
-                self.streams_.domain_dropout,
-            )
-        label_loss = cross_entropy(label_logits, batch.y, batch.label_weight)
-        domain_loss = cross_entropy(domain_logits, batch.domain, batch.domain_weight)
-        self._update(label_loss + domain_loss, batch)
-        return _result(label_loss, domain_loss, domain_logits, batch)
-
-    def _source_only_step(self, batch: Batch) -> StepResult:
-        """Train feature extractor and label predictor as if there were no target.
-
-        With target rows and lambda 0 the domain classifier learns too, from an embedding that
-        it can't change. The label path is the same to the last bit in both cases.
-        """
-        n_source = len(batch.y)
-        self.optimizer_.zero_grad()
-        with may_draw_globally(self.streams_.label_modules, *self.module_.children()):
-            embedding = self.module_.embed(batch.X[:n_source], self.streams_.label_dropout)
-            label_logits = self.module_.label_logits(embedding, self.streams_.label_dropout)
-        label_loss = cross_entropy(label_logits, batch.y, batch.label_weight)
-        if batch.domain is None:
-            self._update(label_loss, batch)
-            return StepResult(label_loss.detach(), None, None)
-        domain_logits = self._detached_domain_logits(batch.X)
-        domain_loss = cross_entropy(domain_logits, batch.domain, batch.domain_weight)
-        self._update(label_loss + domain_loss, batch)
-        return _result(label_loss, domain_loss, domain_logits, batch)
-
-    def _detached_domain_logits(self, X: Tensor) -> Tensor:
-        feature_extractor = self.module_.feature_extractor
-        feature_extractor.eval()  # no dropout drawn, no running statistics moved
-        with torch.no_grad():
-            embedding = self.module_.embed(X)
-        feature_extractor.train()
-        with may_draw_globally(self.streams_.domain_modules, self.module_.domain_classifier):
-            return self.module_.domain_logits(embedding, self.streams_.domain_dropout)
-
-    def _update(self, loss: Tensor, batch: Batch) -> None:
-        loss.backward()
+    def _update(self, batch: Batch) -> None:
         if self._gradient_listeners:
             self.notify(
                 "on_grad_computed",
@@ -252,107 +245,114 @@ class AdversarialNet(NeuralNet):
             )
         self.optimizer_.step()
 
+    def _record(self, members: list[dict[str, float]]) -> None:
+        """Record figures of all networks: their means, and for several those of each."""
+        for name in members[0]:
+            values = [row[name] for row in members if name in row]
+            self.history.record(name, sum(values) / len(values))
+        if len(members) > 1:
+            before = self.history[-1].get("members", [{} for _ in members])
+            both = [{**old, **new} for old, new in zip(before, members, strict=True)]
+            self.history.record("members", both)
+
+    def _progress(self, offset: int = 0) -> float:
+        """Return p, the share of all steps done, in [0, 1]."""
+        return min(1.0, (self.steps_done_ + offset) / self.plan.total_steps)
+
+    def _lambda_factor(self, progress: float) -> float:
+        return float(self.plan.lambda_schedule(progress))
+
+    def _schedule_lr(self) -> None:
+        if isinstance(self.plan.lr_schedule, Constant):
+            return  # a callback may set the rate
+        factor = self.plan.lr_schedule(self._progress())
+        for group in self.optimizer_.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
     # -- the network at work -----------------------------------------------------------------
 
-    def _validate(self, data: TrainingData | None) -> None:
+    def _validate(self, data: list[TrainingData | None]) -> None:
         """Record the figures of the rows held out."""
-        if data is None:
-            return
-        source_label = self._logits(data.X_source, "label_logits")
+        held_out = [rows for rows in data if rows is not None]
+        if held_out:
+            members = zip(self.members_, held_out, strict=True)
+            self._record([self._valid_figures(network, rows) for network, rows in members])
+
+    def _valid_figures(
+        self, network: DomainAdversarialNetwork, data: TrainingData
+    ) -> dict[str, float]:
+        def logits(X: Rows, rows: np.ndarray | None, of: str) -> Tensor:
+            return torch.from_numpy(self.outputs(X, of, rows=rows, networks=[network]))
+
+        source_label = logits(data.X_source, data.source_rows, "label_logits")
         y = torch.from_numpy(data.y_source)
-        self.history.record("valid_label_loss", _mean_loss(source_label, y, data.label_weight))
-        self.history.record("valid_accuracy", float(accuracy(source_label, y)))
+        figures = {
+            "valid_label_loss": mean_loss(source_label, y, data.label_weight),
+            "valid_accuracy": float(hits(source_label, y).mean()),
+        }
         if data.X_target is None:
-            return
-        source_domain = self._logits(data.X_source, "domain_logits")
-        target_domain = self._logits(data.X_target, "domain_logits")
+            return figures
+        source_domain = logits(data.X_source, data.source_rows, "domain_logits")
+        target_domain = logits(data.X_target, data.target_rows, "domain_logits")
         source, target = torch.zeros_like(y), torch.from_numpy(data.target_domain)
-        loss = _mean_loss(source_domain, source, data.domain_weight)
-        self.history.record(
-            "valid_domain_loss", (loss + _mean_loss(target_domain, target, None)) / 2
-        )
-        right = accuracy(source_domain, source) + accuracy(target_domain, target)
-        self.history.record("valid_domain_accuracy", float(right) / 2)
+        loss = mean_loss(source_domain, source, data.domain_weight)
+        figures["valid_domain_loss"] = (loss + mean_loss(target_domain, target, None)) / 2
+        right = hits(source_domain, source).mean() + hits(target_domain, target).mean()
+        figures["valid_domain_accuracy"] = float(right) / 2
+        return figures
 
-    def _logits(self, X: Rows, of: str) -> Tensor:
-        return torch.from_numpy(self.outputs(X, of))
+    def outputs(
+        self,
+        X: Rows,
+        of: str,
+        finish: Callable[[Tensor], Tensor] = lambda output: output,
+        *,
+        rows: np.ndarray | None = None,
+        networks: Sequence[DomainAdversarialNetwork] | None = None,
+    ) -> np.ndarray:
+        """Return what the networks make of all rows, in chunks of bounded size.
 
-    def outputs(self, X: Rows, of: str) -> np.ndarray:
-        """Return the "embedding", "label_logits" or "domain_logits" of all rows, in chunks.
+        Parameters
+        ----------
+        X : float32 ndarray or CSR array
+        of : {"embedding", "label_logits", "domain_logits"}
+            The embeddings of several networks stand side by side; their logits become one, whose
+            softmax is the mean of their probabilities.
+        finish : callable, default=identity
+            What to make of a chunk's output.
+        rows : int64 ndarray, default=None
+            Which rows; None for all.
+        networks : sequence of DomainAdversarialNetwork, default=None
+            Which networks; None for all.
 
         Returns
         -------
-        float32 ndarray of shape (n_rows, n_embedding or n_classes or n_domains)
+        ndarray of shape (n_rows, ...)
         """
         if self.module_.training:
             self.module_.eval()
+        networks = self.members_ if networks is None else networks
+        foreign = not all(is_ours(network.feature_extractor) for network in networks)
+        chunks = row_chunks(X, torch.device(self.device), rows, copy=foreign)
         result: Any = None
         with torch.inference_mode():
-            for rows, chunk in row_chunks(X, torch.device(self.device)):
-                output = self.module_.embed(chunk)
-                if of != "embedding":
-                    output = getattr(self.module_, of)(output)
+            for positions, chunk in chunks:
+                output = finish(joint_output(networks, chunk, of)).cpu().numpy()
                 if result is None:
-                    result = np.empty((X.shape[0], output.shape[1]), dtype=np.float32)
-                result[rows] = output.cpu().numpy()
+                    n_rows = X.shape[0] if rows is None else len(rows)
+                    result = np.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+                result[positions] = output
         return result
 
 
 # -- helpers ---------------------------------------------------------------------------------
 
 
-class _RunningMeans:
-    """Means over the steps of an epoch, read back from the device in groups."""
-
-    def __init__(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._waiting: list[StepResult] = []
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, result: StepResult) -> None:
-        """Take in one step."""
-        self._waiting.append(result)
-        if len(self._waiting) == _STEPS_PER_READING:
-            self._read()
-
-    def result(self) -> dict[str, float]:
-        """Return the means of all steps so far."""
-        self._read()
-        return {name: total / self._count for name, total in self._sums.items()}
-
-    def _read(self) -> None:
-        for name, values in self._columns():
-            self._sums[name] = self._sums.get(name, 0.0) + float(torch.stack(values).sum())
-        self._count += len(self._waiting)
-        self._waiting = []
-        if not all(math.isfinite(total) for total in self._sums.values()):
-            raise ValueError(
-                f"The loss became NaN or infinite in epoch {self._epoch}. Likely causes: "
-                "columns that are not scaled (put a StandardScaler in front), a learning rate "
-                "that is too large (lower lr), or too strong an adversary (lower lambda_max). "
-                "The estimator is as it was before the call."
-            )
-
-    def _columns(self) -> Iterator[tuple[str, list[Tensor]]]:
-        for name in StepResult._fields:
-            values = [value for step in self._waiting if (value := getattr(step, name)) is not None]
-            if values:
-                yield name, values
-
-
-def _result(
-    label_loss: Tensor, domain_loss: Tensor, domain_logits: Tensor, batch: Batch
-) -> StepResult:
-    assert batch.domain is not None
-    right = accuracy(domain_logits.detach(), batch.domain)
-    return StepResult(label_loss.detach(), domain_loss.detach(), right)
-
-
-def _mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:
-    if weight is None or not weight.any():
-        return float(cross_entropy(logits, codes))
-    return float(cross_entropy(logits, codes, torch.from_numpy(weight / weight.mean())))
+def _group_size(network: DomainAdversarialNetwork, n_rows: int) -> int:
+    """Return how many networks like this one should take a step together."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    n_values = 4 * sum(w.numel() for w in weights) + 6 * n_rows * sum(len(w) for w in weights)
+    return max(1, _GROUP_BYTES // (4 * n_values))
 
 
 def _listening(net: NeuralNet, *moments: str) -> bool:

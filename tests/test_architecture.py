@@ -21,13 +21,16 @@ MAY_IMPORT = {
     "_schedules": set(),
     "_losses": {"torch"},
     "_optimizers": {"torch"},
+    "_objective": {"torch", "_randomness", "_batches", "_network", "_losses"},
+    "_stacked": {"torch", "_randomness", "_batches", "_network", "_losses", "_objective"},
+    "_record": {"numpy", "torch", "_batches", "_losses", "_objective"},
     "_callbacks": {"skorch", "tqdm"},
     "_training": {
         "numpy", "torch", "skorch", "_inputs", "_randomness", "_devices", "_batches", "_network",
-        "_schedules", "_losses", "_optimizers", "_callbacks",
+        "_schedules", "_losses", "_optimizers", "_objective", "_stacked", "_record", "_callbacks",
     },
     "_classifier": {
-        "numpy", "scipy", "sklearn", "torch", "_inputs", "_randomness", "_devices", "_batches",
+        "numpy", "sklearn", "torch", "_inputs", "_randomness", "_devices", "_batches",
         "_network", "_schedules", "_optimizers", "_training",
     },
     "datasets": {"numpy", "scipy", "sklearn"},

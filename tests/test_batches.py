@@ -6,7 +6,15 @@ import torch
 from scipy import sparse
 
 from skdann import _batches
-from skdann._batches import DomainBatches, dense, hold_out, row_chunks, split_validation
+from skdann._batches import (
+    Batch,
+    DomainBatches,
+    RowTables,
+    hold_out,
+    row_chunks,
+    split_validation,
+    stacked,
+)
 from skdann._inputs import TrainingData
 
 CPU = torch.device("cpu")
@@ -37,7 +45,7 @@ def rows_of(numbers, row_shape):
 
 def batches_of(data, batch_size=4, seed=0, device=CPU):
     generators = np.random.default_rng(seed), np.random.default_rng(seed + 1)
-    return DomainBatches(data, batch_size, *generators, device)
+    return DomainBatches(data, batch_size, *generators, RowTables(device))
 
 
 def numbers(X):
@@ -209,7 +217,9 @@ def test_the_order_of_source_rows_does_not_depend_on_the_target(n_target):
 def test_the_order_of_target_rows_does_not_depend_on_the_sources_generator():
     data = record(12, n_target=9)
     one, other = (
-        DomainBatches(data, 4, np.random.default_rng(seed), np.random.default_rng(9), CPU)
+        DomainBatches(
+            data, 4, np.random.default_rng(seed), np.random.default_rng(9), RowTables(CPU)
+        )
         for seed in (0, 1)
     )
     assert np.array_equal(target_numbers(one), target_numbers(other))
@@ -229,35 +239,101 @@ def test_sparse_rows_give_the_batches_of_dense_ones(kind, n_target):
     assert_same_batches(batches_of(as_sparse), batches_of(data))
 
 
-# 8 rows of 3 float32 in a batch of half source, half target: 96 bytes.
-@pytest.mark.parametrize(
-    ("block_bytes", "steps"), [(1, 1), (96, 1), (191, 1), (192, 2), (4 * 96, 4), (5 * 96, 5)]
-)
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
-def test_small_blocks_give_the_batches_of_one_block(monkeypatch, block_bytes, steps, kind):
+# A batch of half source, half target has 8 rows: 8 indices of 8 bytes, and as sparse rows 3
+# float32 each, are 64 and 160 bytes.
+@pytest.mark.parametrize(("kind", "step_bytes"), [(np.asarray, 64), (sparse.csr_array, 160)])
+@pytest.mark.parametrize("steps", [1, 2, 4, 5])
+def test_small_blocks_give_the_batches_of_one_block(monkeypatch, steps, kind, step_bytes):
     data = record(18, n_target=7, weights=True, n_targets=2)
     data = dataclasses.replace(data, X_source=kind(data.X_source), X_target=kind(data.X_target))
     whole = batches_of(data)
     one_block = [list(whole) for _ in range(3)]
     assert whole._steps_per_block() >= len(whole) == 5
-    monkeypatch.setattr(_batches, "_BLOCK_BYTES", block_bytes)
-    blocks = batches_of(data)
-    assert blocks._steps_per_block() == steps
-    for epoch in one_block:
-        assert_same_batches(epoch, list(blocks), epochs=1)
+    for block_bytes in (steps * step_bytes, (steps + 1) * step_bytes - 1):
+        monkeypatch.setattr(_batches, "_BLOCK_BYTES", block_bytes)
+        blocks = batches_of(data)
+        assert blocks._steps_per_block() == steps
+        for epoch in one_block:
+            assert_same_batches(epoch, list(blocks), epochs=1)
 
 
-def test_no_block_is_larger_than_allowed(monkeypatch):
+def test_no_block_of_sparse_rows_is_larger_than_allowed(monkeypatch):
     gathered = []
+    indexed = RowTables.indexed
 
-    def watched(X, rows):
+    def watched(self, X, rows):
         gathered.append(len(rows))
-        return dense(X, rows)
+        return indexed(self, X, rows)
 
-    monkeypatch.setattr(_batches, "dense", watched)
-    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 2 * 96)
-    list(batches_of(record(20)))
+    monkeypatch.setattr(RowTables, "indexed", watched)
+    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 2 * 160)
+    data = record(20)
+    kinds = {
+        "X_source": sparse.csr_array(data.X_source),
+        "X_target": sparse.csr_array(data.X_target),
+    }
+    list(batches_of(dataclasses.replace(data, **kinds)))
     assert gathered == [8, 8, 8, 8, 4, 4]  # source and target, of two steps, two, and one
+
+
+# -- tables ----------------------------------------------------------------------------------
+
+
+def test_a_table_is_a_view_of_the_array_and_shared_by_all_who_ask():
+    tables, X = RowTables(CPU), rows_of(np.arange(6), (3,))
+    one, other = tables.indexed(X, np.array([1, 0])), tables.indexed(X, np.array([5]))
+    assert one.table is other.table and np.shares_memory(one.table.numpy(), X)
+    assert tables.indexed(X.copy(), np.array([0])).table is not one.table
+
+
+def test_a_memory_map_that_may_only_be_read_stays_on_disk(tmp_path):
+    np.save(tmp_path / "X.npy", rows_of(np.arange(12), (3,)))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    data = dataclasses.replace(record(12), X_source=X)
+    assert np.shares_memory(RowTables(CPU).indexed(X, np.array([0])).table.numpy(), X)
+    assert_same_batches(batches_of(data), batches_of(record(12)))
+
+
+@pytest.mark.parametrize("turned", [lambda X: X[::-1], lambda X: X[:, ::-1], np.asfortranarray])
+def test_arrays_of_any_strides_give_the_same_batches(turned):
+    data = record(12)
+    X = turned(data.X_source)
+    like = dataclasses.replace(data, X_source=np.ascontiguousarray(X))
+    assert_same_batches(batches_of(dataclasses.replace(data, X_source=X)), batches_of(like))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_rows_that_do_not_count_never_come(kind):
+    data = record(12, n_target=9)
+    some = dataclasses.replace(
+        data,
+        X_source=kind(data.X_source), source_rows=np.array([7, 1, 4]), y_source=np.array([1, 1, 1]),
+        X_target=kind(data.X_target), target_rows=np.array([8, 2]), target_domain=np.array([1, 1]),
+    )  # fmt: skip
+    batches = batches_of(some, batch_size=3)
+    for _ in range(3):
+        (batch,) = batches
+        assert sorted(numbers(batch.X[:3])) == [1, 4, 7]
+        assert set(numbers(batch.X[3:])) == {1002, 1008} and batch.y.tolist() == [1, 1, 1]
+
+
+# -- batches of several networks -------------------------------------------------------------
+
+
+def test_stacked_batches_have_a_leading_axis():
+    one, other = (next(iter(batches_of(record(weights=True), seed=seed))) for seed in (0, 5))
+    both = stacked([one, other])
+    for field in Batch._fields:
+        assert torch.equal(getattr(both, field)[0], getattr(one, field))
+        assert torch.equal(getattr(both, field)[1], getattr(other, field))
+    single = stacked([one])
+    assert single.X.shape == (1, 8, 3) and single.X.data_ptr() == one.X.data_ptr()
+
+
+def test_stacked_batches_keep_what_is_missing_missing():
+    batch = stacked([next(iter(batches_of(record(n_target=0))))] * 2)
+    assert batch.X.shape == (2, 4, 3)
+    assert batch.label_weight is batch.domain is batch.domain_weight is None
 
 
 # -- rows in order ---------------------------------------------------------------------------
@@ -266,7 +342,7 @@ def test_no_block_is_larger_than_allowed(monkeypatch):
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csr_matrix])
 @pytest.mark.parametrize(
     ("block_bytes", "stops"),
-    [(1, range(1, 11)), (4 * 12 * 4, [4, 8, 10]), (4 * 12 * 5, [5, 10]), (2**20, [10])],
+    [(1, range(1, 11)), (8 * 12 * 4, [4, 8, 10]), (8 * 12 * 5, [5, 10]), (2**20, [10])],
 )
 def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
     monkeypatch.setattr(_batches, "_BLOCK_BYTES", block_bytes)
@@ -279,20 +355,31 @@ def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
 
 
 def test_chunks_of_images_are_bounded_by_the_size_of_an_image(monkeypatch):
-    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 4 * (4 * 2 * 3 * 3) * 2)
+    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 8 * (4 * 2 * 3 * 3) * 2)
     X = rows_of(np.arange(5), (2, 3, 3))
     chunks = [chunk for _, chunk in row_chunks(X, CPU)]
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
     assert np.array_equal(torch.cat(chunks).numpy(), X)
 
 
-@pytest.mark.parametrize("rows", [slice(1, 3), np.array([2, 0, 2])])
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csr_matrix])
-def test_dense_rows_are_a_copy(kind, rows):
+def test_chunks_of_some_rows_come_in_their_order(monkeypatch, kind):
+    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 8 * 12 * 2)
+    X = rows_of(np.arange(10), (3,))
+    slices, chunks = zip(*row_chunks(kind(X), CPU, np.array([7, 0, 7])), strict=True)
+    assert slices == (slice(0, 2), slice(2, 3))
+    assert numbers(torch.cat(chunks)).tolist() == [7, 0, 7]
+
+
+@pytest.mark.parametrize("rows", [None, np.array([2, 0, 2])])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_chunks_are_copies_unless_views_are_asked_for(kind, rows):
     X = rows_of(np.arange(4), (3,))
-    taken = dense(kind(X), rows)
-    assert type(taken) is np.ndarray and np.array_equal(taken, X[rows])
-    assert not np.shares_memory(taken, X)
+    ((_, chunk),) = row_chunks(kind(X), CPU, rows)
+    chunk.fill_(7)
+    assert np.array_equal(X, rows_of(np.arange(4), (3,)))
+    ((_, chunk),) = row_chunks(X, CPU, copy=False)
+    assert np.shares_memory(chunk.numpy(), X)
 
 
 # -- rows held out ---------------------------------------------------------------------------
@@ -346,7 +433,9 @@ def test_a_split_parts_the_rows_with_all_that_belongs_to_them(kind):
     )
     seen_source, seen_target = [], []
     for part, n_source, n_target in ((train, 18, 12), (valid, 6, 4)):
-        X_source, X_target = (dense(X, slice(None)) for X in (part.X_source, part.X_target))
+        assert part.X_source.shape == (24, 3)  # shared, not copied
+        X_source = np.concatenate([c for _, c in row_chunks(part.X_source, CPU, part.source_rows)])
+        X_target = np.concatenate([c for _, c in row_chunks(part.X_target, CPU, part.target_rows)])
         of_row, of_target = X_source[:, 0].astype(int), X_target[:, 0].astype(int) - 1000
         assert (len(of_row), len(of_target)) == (n_source, n_target)
         assert np.array_equal(X_source, data.X_source[of_row])
@@ -364,9 +453,9 @@ def test_a_split_parts_the_rows_with_all_that_belongs_to_them(kind):
 
 
 def test_the_source_rows_held_out_do_not_depend_on_the_target():
-    expected = split(record(24, n_target=16))[1].X_source
+    expected = split(record(24, n_target=16))[1].source_rows
     for n_target, target_seed in ((0, 1), (1, 1), (16, 5)):
-        other = split(record(24, n_target=n_target), target_seed=target_seed)[1].X_source
+        other = split(record(24, n_target=n_target), target_seed=target_seed)[1].source_rows
         assert np.array_equal(expected, other)
 
 
@@ -377,9 +466,18 @@ def test_a_split_without_a_target_has_none():
 
 def test_a_single_target_row_stays_in_training():
     train, valid = split(record(24, n_target=1))
-    assert train.X_target[0, 0] == 1000 and train.target_domain.tolist() == [1]
+    assert train.target_rows.tolist() == [0] and train.target_domain.tolist() == [1]
     assert valid.X_target is None and valid.target_domain is None
     assert len(valid.y_source) == 6
+
+
+def test_rows_held_out_of_some_rows_are_some_of_them():
+    data = dataclasses.replace(
+        record(12), source_rows=np.arange(5, 11), y_source=np.repeat([0, 1], 3)
+    )
+    train, valid = split(data, fraction=0.4)
+    assert sorted([*train.source_rows, *valid.source_rows]) == list(range(5, 11))
+    assert len(valid.source_rows) == 2
 
 
 def test_a_split_of_classes_with_a_single_row_is_refused():

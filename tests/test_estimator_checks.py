@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skdann import DANNClassifier, _network, _training, estimator_checks
+from skdann import DANNClassifier, _network, _stacked, _training, estimator_checks
 from skdann.estimator_checks import (
     check_domain_adversarial_estimator,
     domain_adversarial_checks,
@@ -25,41 +25,46 @@ def test_a_subclass_passes_all_in_one_call():
 
 
 def dead_domain_head(monkeypatch):
-    """Plant what a peer ships: a softmax over one logit, constant and without gradient."""
+    """Plant what a peer ships: a softmax over one logit, through which no gradient comes."""
 
     def domain_logits(self, embedding, generator=None):
         one = self.domain_classifier(embedding)[:, :1]
         return torch.cat([one, one], dim=1)
 
     monkeypatch.setattr(_network.DomainAdversarialNetwork, "domain_logits", domain_logits)
+    gradient = _stacked._domain_gradient
+    monkeypatch.setattr(
+        _stacked, "_domain_gradient", lambda *args: torch.zeros_like(gradient(*args))
+    )
 
 
 def no_reversal(monkeypatch):
     monkeypatch.setattr(_network, "reverse_gradient", lambda x, coefficient: x)
+    kept = _stacked.StackedObjective.adversarial
+    as_is = lambda self, batch, coefficient: kept(self, batch, -coefficient)  # noqa: E731
+    monkeypatch.setattr(_stacked.StackedObjective, "adversarial", as_is)
 
 
 def lambda_ignored(monkeypatch):
-    monkeypatch.setattr(_training.AdversarialNet, "_lambda_at", lambda self, progress: 0.0)
-    monkeypatch.setattr(
-        _training.AdversarialNet, "_source_only_step", _training.AdversarialNet._adversarial_step
-    )
+    monkeypatch.setattr(_training.AdversarialNet, "_lambda_factor", lambda self, progress: 0.0)
+    of_batch = lambda self, batch: self.adversarial(batch, torch.zeros(1))  # noqa: E731
+    monkeypatch.setattr(_stacked.StackedObjective, "source_only", of_batch)
 
 
 def global_dropout(monkeypatch):
-    monkeypatch.setattr(
-        _network, "drop_units", lambda x, share, generator: torch.dropout(x, share, True)
-    )
+    draw = lambda masks, share, generators: masks.bernoulli_(1 - share).div_(1 - share)  # noqa: E731
+    monkeypatch.setattr(_stacked, "draw_keep_masks_", draw)
 
 
 def target_in_the_source_order(monkeypatch):
-    kept = _training.AdversarialNet._source_only_step
+    kept = _stacked.StackedObjective.source_only
 
-    def step(self, batch):
+    def source_only(self, batch):
         if batch.domain is not None:
-            self.streams_.label_dropout.manual_seed(0)
+            self._label_dropout[0].manual_seed(0)
         return kept(self, batch)
 
-    monkeypatch.setattr(_training.AdversarialNet, "_source_only_step", step)
+    monkeypatch.setattr(_stacked.StackedObjective, "source_only", source_only)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +137,11 @@ def test_a_faulty_subclass_turns_its_check_red(faulty, check):
 
 def test_a_batch_that_does_not_fit_and_one_target_row_would_be_noticed(monkeypatch):
     kept = _training.AdversarialNet.outputs
-    nothing = lambda self, X, of: np.full_like(kept(self, X, of), np.nan)  # noqa: E731
+    nothing = lambda self, *args: np.full_like(kept(self, *args), np.nan, float)  # noqa: E731
     monkeypatch.setattr(_training.AdversarialNet, "outputs", nothing)
     with pytest.raises(AssertionError):
         estimator_checks.check_domains_of_very_different_size(DANNClassifier())
     monkeypatch.undo()
-    monkeypatch.setattr(_training.AdversarialNet, "_update", lambda self, loss, batch: None)
+    monkeypatch.setattr(_training.AdversarialNet, "_update", lambda self, batch: None)
     with pytest.raises(AssertionError):
         estimator_checks.check_batch_larger_than_data(DANNClassifier(dropout=0.0))

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from skdann._losses import accuracy, cross_entropy
+from skdann._losses import cross_entropy, cross_entropy_gradient, hits, row_losses
 
 # Three rows with the probabilities 1/4, 3/4 - 3/4, 1/4 - 1/2, 1/2.
 LOGITS = torch.tensor([[0.0, math.log(3)], [math.log(3), 0.0], [5.0, 5.0]])
@@ -75,16 +75,31 @@ def test_a_row_of_weight_zero_pulls_at_nothing_and_leaves_the_others_alone():
     torch.testing.assert_close(pull[[0, 2]], all_pull[[0, 2]])
 
 
-# -- accuracy --------------------------------------------------------------------------------
+# -- of many networks ------------------------------------------------------------------------
 
 
-def test_accuracy_is_the_share_of_rows_whose_largest_logit_is_right():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gradient_by_hand_is_that_of_autograd_for_each_network(weighted):
+    logits = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    codes = torch.arange(20).view(4, 5) % 3
+    weights = torch.arange(20.0).view(4, 5) if weighted else None
+    for i, actual in enumerate(cross_entropy_gradient(logits, codes, weights)):
+        expected = gradient(logits[i], codes[i], weights[i] if weighted else None)
+        torch.testing.assert_close(actual, expected)
+
+
+def test_row_losses_are_those_whose_mean_is_the_loss():
+    weights = torch.tensor([0.5, 2.0, 3.0])
+    torch.testing.assert_close(row_losses(LOGITS, CODES), torch.tensor(LOSS_OF_ROW))
+    stacked = row_losses(LOGITS.expand(2, 3, 2), CODES.expand(2, 3), weights.expand(2, 3))
+    assert stacked.shape == (2, 3)
+    torch.testing.assert_close(stacked.mean(dim=1)[1], cross_entropy(LOGITS, CODES, weights))
+
+
+# -- hits ------------------------------------------------------------------------------------
+
+
+def test_a_hit_is_a_row_whose_largest_logit_is_right():
     logits = torch.tensor([[0.1, 0.2, 0.0], [3.0, -1.0, 2.9], [0.0, 0.0, 1.0], [-3.0, -2.0, -1.0]])
-    share = accuracy(logits, torch.tensor([1, 0, 2, 0]))
-    assert share.shape == () and share.dtype == torch.float32
-    assert share.item() == 0.75
-
-
-@pytest.mark.parametrize(("codes", "share"), [([1, 0], 1.0), ([0, 1], 0.0), ([1, 1], 0.5)])
-def test_accuracy_goes_from_none_to_all(codes, share):
-    assert accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor(codes)).item() == share
+    of_rows = hits(logits, torch.tensor([1, 0, 2, 0]))
+    assert of_rows.dtype == torch.float32 and of_rows.tolist() == [1.0, 1.0, 1.0, 0.0]

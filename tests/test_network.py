@@ -26,7 +26,7 @@ def architecture(**changes):
 
 def built(row_shape=(5,), n_classes=3, n_domains=2, seed=0, **changes):
     return build_network(
-        architecture(**changes), row_shape, n_classes, n_domains, random_streams(seed, CPU)
+        architecture(**changes), row_shape, n_classes, n_domains, *random_streams(seed, CPU)
     )
 
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from skdann._randomness import PrivateRandomness, RandomStreams, random_streams
+from skdann._randomness import (
+    PrivateRandomness,
+    RandomStreams,
+    draw_keep_masks_,
+    random_streams,
+)
 
 CPU = torch.device("cpu")
 NAMES = [field.name for field in dataclasses.fields(RandomStreams)]
@@ -23,7 +28,7 @@ def draws_from(stream):
 
 
 def draws(random_state, **options):
-    streams = random_streams(random_state, CPU, **options)
+    (streams,) = random_streams(random_state, CPU, **options)
     return {name: draws_from(getattr(streams, name)) for name in NAMES}
 
 
@@ -112,9 +117,53 @@ def test_making_and_using_streams_leaves_the_global_states_alone(random_state, g
 
 
 def test_dropout_streams_live_on_the_device():
-    streams = random_streams(0, CPU)
+    (streams,) = random_streams(0, CPU)
     assert streams.label_dropout.device == streams.domain_dropout.device == CPU
     assert streams.feature_init.device == CPU
+
+
+def test_members_have_streams_of_their_own_and_the_first_is_a_single_networks():
+    members = random_streams(3, CPU, n_members=3)
+    drawn = [[draws_from(getattr(one, name)) for name in NAMES] for one in members]
+    assert drawn[0] == list(draws(3).values())
+    assert len({numbers for one in drawn for numbers in one}) == 33
+
+
+# -- dropout masks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999, 1 - 1e-9])
+@pytest.mark.parametrize("shape", [(200, 301), (60_001,)])
+def test_masks_drop_their_share_and_keep_the_mean(share, shape):
+    masks = torch.empty((2, *shape))
+    draw_keep_masks_(masks, share, [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    values = masks.unique()
+    assert len(values) <= 2 and values[-1] > 0
+    assert float((masks == 0).float().mean()) == pytest.approx(share, abs=0.005)
+    if share < 0.9:
+        assert float(masks.mean()) == pytest.approx(1, abs=0.01)
+        assert float(values[-1]) == pytest.approx(1 / (1 - share), rel=1e-4)
+
+
+def test_each_mask_is_that_of_its_generator_alone():
+    shape = (5, 7)  # 35 units: not a whole number of words
+    both = torch.empty((2, *shape))
+    draw_keep_masks_(both, 0.4, [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    for seed, mask in enumerate(both):
+        alone = torch.empty((1, *shape))
+        draw_keep_masks_(alone, 0.4, [torch.Generator().manual_seed(seed)])
+        assert torch.equal(alone[0], mask)
+    assert not torch.equal(both[0], both[1])
+
+
+def test_masks_have_no_pattern_in_rows_or_columns():
+    masks = torch.empty((1, 400, 400))
+    draw_keep_masks_(masks, 0.5, [torch.Generator().manual_seed(0)])
+    units = (masks[0] > 0).float()
+    for axis in (0, 1):
+        assert float(units.mean(dim=axis).std()) == pytest.approx(0.025, rel=0.2)
+        shifted = (units * units.roll(1, axis)).mean()
+        assert float(shifted) == pytest.approx(0.25, abs=0.01)
 
 
 # -- private randomness ----------------------------------------------------------------------

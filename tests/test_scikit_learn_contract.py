@@ -25,6 +25,7 @@ CONFIGURATIONS = [
     DANNClassifier(hidden_layer_sizes=(32, 16, 8), dropout=0.2, max_epochs=40),
     DANNClassifier(early_stopping=True, max_epochs=60),
     DANNClassifier(class_weight="balanced", max_epochs=40),
+    DANNClassifier(n_members=2, max_epochs=60),
 ]
 
 
@@ -213,6 +214,7 @@ TWO_VALUES = {
     "weight_decay": [0, 0.1],
     "batch_size": [8, 500],
     "max_epochs": [1, 2],
+    "n_members": [1, 3],
     "class_weight": [None, "balanced"],
     "early_stopping": [True, False],
     "validation_fraction": [0.1, 0.3],

@@ -64,7 +64,7 @@ def test_annealed_lr_is_the_papers(moons):
 
 
 def test_sgd_has_the_papers_momentum_and_gets_lr_and_weight_decay():
-    made = optimizer_factory("sgd", 0.2, 0.03)([nn.Parameter(torch.zeros(1))])
+    made = optimizer_factory("sgd", [0.2], [0.03])([[nn.Parameter(torch.zeros(1))]])
     assert isinstance(made, torch.optim.SGD)
     group = made.param_groups[0]
     assert (group["momentum"], group["lr"], group["weight_decay"]) == (0.9, 0.2, 0.03)
@@ -181,22 +181,29 @@ def test_early_stopping_stops_restores_the_best_epoch_and_records(moons):
     assert longer.n_iter_ == 300
 
 
-def test_keep_best_restores_the_weights_of_the_best_epoch():
+def test_keep_best_restores_the_weights_of_each_networks_best_epoch():
     class Net:
         stop_requested_ = False
-        module_ = nn.Linear(1, 1)
+        members_ = nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)])
         history = ()
 
-    net, keep = Net(), KeepBest(patience=2, lambda_max=1.0)
+    net, keep = Net(), KeepBest(patience=2, lambda_max=(1.0, 0.0))
     keep.on_train_begin(net)
-    figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0)]  # 0.4, -0.2, 0.2, 0.9 - log 2
-    for epoch, (label, domain) in enumerate(figures):
-        nn.init.constant_(net.module_.weight, epoch)
-        net.history = [{"valid_label_loss": label, "valid_domain_loss": domain}]
+    # Label minus lambda times domain loss of the first: 0.4, -0.2, 0.2, 0.9 - log 2.
+    figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0), (0.0, 0.0)]
+    second = [0.5, 0.4, 0.3, 0.4, 0.5]
+    for epoch, ((label, domain), other) in enumerate(zip(figures, second, strict=True)):
+        assert not net.stop_requested_
+        for network in net.members_:
+            nn.init.constant_(network.weight, epoch)
+        rows = [(label, domain), (other, 9.0)]
+        members = [{"valid_label_loss": la, "valid_domain_loss": do} for la, do in rows]
+        net.history = [{"valid_label_loss": 0.0, "members": members}]
         keep.on_epoch_end(net)
     assert net.stop_requested_
     keep.on_train_end(net)
-    assert net.module_.weight.item() == 1
+    # The first had stopped before its last figure, the lowest of all.
+    assert [network.weight.item() for network in net.members_] == [1, 2]
 
 
 @pytest.mark.parametrize("parameters", [{"lr": 1e30}, {"lambda_max": 1e30}])

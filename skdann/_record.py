@@ -1,0 +1,79 @@
+"""The record of an epoch: logits and codes to the means that `history_` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdann._batches import Batch
+from skdann._losses import hits, row_losses
+from skdann._objective import Logits
+
+# Losses are read back, and looked at for NaN, once in so many steps.
+_STEPS_PER_READING = 256
+
+
+class RunningMeans:
+    """Means over the steps of an epoch, read back from the device in groups."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._waiting: list[tuple[Logits, Batch]] = []
+        self._sums: dict[str, np.ndarray] = {}
+        self._count = 0
+
+    def add(self, logits: Logits, batch: Batch) -> None:
+        """Take in one step."""
+        self._waiting.append((logits, batch._replace(X=logits.label[:, :0])))  # let X go
+        if len(self._waiting) == _STEPS_PER_READING:
+            self._read()
+
+    def result(self) -> list[dict[str, float]]:
+        """Return the means of all steps so far, of each network."""
+        self._read()
+        names = list(self._sums)
+        columns = [(total / self._count).tolist() for total in self._sums.values()]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _read(self) -> None:
+        if not self._waiting:
+            return
+        for name, rows in _figures_of_rows(self._waiting).items():
+            sums = rows.mean(dim=-1).sum(dim=0).cpu().numpy().astype(np.float64)
+            self._sums[name] = self._sums.get(name, 0.0) + sums
+        self._count += len(self._waiting)
+        self._waiting = []
+        if not all(np.isfinite(total).all() for total in self._sums.values()):
+            raise ValueError(
+                f"The loss became NaN or infinite in epoch {self._epoch}. Likely causes: "
+                "columns that are not scaled (put a StandardScaler in front), a learning rate "
+                "that is too large (lower lr), or too strong an adversary (lower lambda_max). "
+                "The estimator is as it was before the call."
+            )
+
+
+def _figures_of_rows(steps: list[tuple[Logits, Batch]]) -> dict[str, Tensor]:
+    """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
+    logits = Logits(*map(_over_steps, zip(*(logits for logits, _ in steps), strict=True)))
+    batches = Batch(*map(_over_steps, zip(*(batch for _, batch in steps), strict=True)))
+    figures = {"label_loss": row_losses(logits.label, batches.y, batches.label_weight)}
+    if logits.domain is not None and batches.domain is not None:
+        figures["domain_loss"] = row_losses(logits.domain, batches.domain, batches.domain_weight)
+        figures["domain_accuracy"] = hits(logits.domain, batches.domain)
+    return figures
+
+
+def _over_steps(values: Sequence[Tensor | None]) -> Any:
+    return None if values[0] is None else torch.stack([v for v in values if v is not None])
+
+
+def mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:
+    """Return the mean cross-entropy of rows, weighted unless all weights are 0."""
+    weights = None
+    if weight is not None and weight.any():
+        weights = torch.from_numpy(weight / weight.mean())
+    return float(row_losses(logits, codes, weights).mean())

@@ -1,0 +1,220 @@
+"""The gradient by hand against autograd, and k networks together against each alone."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, Freezer
+from torch import nn
+
+from skdann import DANNClassifier, _training
+from skdann._batches import DomainBatches, RowTables
+from skdann._inputs import read_training_data
+from skdann._network import ACTIVATIONS, Architecture, build_network
+from skdann._optimizers import optimizer_factory
+from skdann._randomness import random_streams
+from skdann._schedules import Constant, Ramp
+from skdann._stacked import DERIVATIVES, can_be_stacked
+from skdann._training import AdversarialNet, EpochData, TrainingPlan
+
+CPU = torch.device("cpu")
+STEPS = 50
+
+
+def network(seed=0, **changes):
+    sizes = {
+        "hidden_layer_sizes": (12, 8), "label_hidden_layer_sizes": (),
+        "domain_hidden_layer_sizes": (10,), "activation": "relu", "dropout": 0.5,
+    }  # fmt: skip
+    (streams,) = random_streams(seed, CPU)
+    return build_network(Architecture(**{**sizes, **changes}), (5,), 3, 2, streams)
+
+
+def made_data(seed=0, n_rows=160, weights=False, target=True):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(3, size=n_rows)
+    X = (rng.normal(size=(n_rows, 5)) + 2 * np.eye(5)[y]).astype(np.float32)
+    weight = rng.uniform(0.2, 2, n_rows) if weights else None
+    X_tgt = X[::-1] + 0.5 if target else None
+    estimator, none = DANNClassifier(), None
+    return read_training_data(X, y, X_tgt, weight, class_weight=none, estimator=estimator)
+
+
+def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epochs=5, **plan):
+    """Train some networks as one module; 10 steps an epoch, of 16 + 16 rows."""
+    k = len(members)
+    streams = [random_streams(seed, CPU)[0] for seed in seeds]
+    tables = RowTables(CPU)
+    batches = [
+        DomainBatches(one, 16, s.source_order, s.target_order, tables)
+        for one, s in zip(data, streams, strict=True)
+    ]
+    optimizer = optimizer_factory("adam", lr or [0.001] * k, weight_decay or [0.0001] * k)
+    settings = {"lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None, **plan}
+    net = AdversarialNet(
+        copy.deepcopy(members),
+        plan=TrainingPlan(
+            lambda_max=tuple(lambda_max), optimizer=optimizer,
+            total_steps=epochs * len(batches[0]), verbose=False, **settings,
+        ),
+        device=CPU,
+        callbacks=[],
+    )  # fmt: skip
+    return net.train(EpochData(batches, [None] * k), streams, epochs)
+
+
+def assert_same_weights(one, other, tolerance):
+    for (name, value), expected in zip(one.named_parameters(), other.parameters(), strict=True):
+        difference = (value - expected).detach().abs().max().item()
+        assert difference <= tolerance, f"{name} differs by {difference}"
+
+
+@pytest.fixture
+def by_autograd(monkeypatch):
+    """A function that switches to the general path."""
+    return lambda: monkeypatch.setattr(_training, "can_be_stacked", lambda network: False)
+
+
+def test_every_activation_has_a_derivative():
+    assert set(ACTIVATIONS) == set(DERIVATIVES)
+
+
+# -- against autograd ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lambda_max", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("architecture", "weights", "target"),
+    [
+        *[({"activation": name}, False, True) for name in ACTIVATIONS],
+        ({"dropout": 0.0}, False, True),
+        ({"label_hidden_layer_sizes": (6, 7), "domain_hidden_layer_sizes": ()}, False, True),
+        ({}, True, True),
+        ({}, True, False),
+    ],
+    ids=[*ACTIVATIONS, "no-dropout", "other-depths", "weights", "no-target"],
+)
+def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
+    by_autograd, architecture, weights, target, lambda_max
+):
+    start, data = network(**architecture), made_data(weights=weights, target=target)
+    fast = trained([start], [1], [data], lambda_max=[lambda_max])
+    by_autograd()
+    general = trained([start], [1], [data], lambda_max=[lambda_max])
+    assert fast.steps_done_ == general.steps_done_ == STEPS
+    assert_same_weights(fast.module_, general.module_, 1e-5)
+    moved = (
+        fast.module_.feature_extractor.layers[0].weight - start.feature_extractor.layers[0].weight
+    )
+    assert moved.detach().abs().max() > 0.01
+    for row, expected in zip(fast.history, general.history, strict=True):
+        for name in expected.keys() - {"seconds", "batches"}:
+            assert row[name] == pytest.approx(expected[name], abs=1e-5), name
+
+
+def test_the_domain_classifier_stays_as_it_was_without_target_rows():
+    start, data = network(), made_data(target=False)
+    net = trained([start], [1], [data], lambda_max=[1.0], weight_decay=[0.5])
+    assert_same_weights(net.module_.domain_classifier, start.domain_classifier, 0.0)
+
+
+class Look(Callback):
+    """Remembers which path was taken: by hand, gradients are views of a stacked tensor."""
+
+    def __init__(self):
+        self.by_hand = None
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.by_hand = dict(named_parameters)["label_predictor.layers.0.bias"].grad._is_view()
+
+
+class Watched(Callback):
+    def __init__(self):
+        self.calls = 0
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.feature_extractor.layers[0].register_forward_hook(self.count)
+
+    def count(self, *args):
+        self.calls += 1
+
+
+def path_of(moons, **parameters):
+    callbacks = [Look(), *parameters.pop("callbacks", ())]
+    fitted = DANNClassifier(max_epochs=2, random_state=0, callbacks=callbacks, **parameters)
+    fitted.fit(*moons)
+    (look,) = (one for _, one in fitted.net_.callbacks_ if isinstance(one, Look))
+    return fitted, look.by_hand
+
+
+def test_our_own_layers_take_the_short_way(moons):
+    assert path_of(moons)[1]
+    assert path_of(moons, optimizer=torch.optim.AdamW, early_stopping=True)[1]
+
+
+def test_custom_modules_frozen_parameters_and_hooks_take_the_general_way(moons):
+    assert not path_of(moons, feature_extractor=lambda n: nn.Linear(n, 4))[1]
+    fitted, by_hand = path_of(moons, callbacks=[Freezer("feature_extractor.*")])
+    start = DANNClassifier(max_epochs=1, lr=1e-12, random_state=0).fit(*moons)
+    assert not by_hand
+    assert_same_weights(fitted.module_.feature_extractor, start.module_.feature_extractor, 1e-8)
+    fitted, by_hand = path_of(moons, callbacks=[Watched()])
+    (watched,) = (one for _, one in fitted.net_.callbacks_ if isinstance(one, Watched))
+    assert not by_hand and watched.calls > 0
+
+
+def test_a_subclass_of_our_layers_is_not_taken_for_ours():
+    changed = network()
+    assert can_be_stacked(changed)
+    own = type("Own", (type(changed.label_predictor),), {})
+    changed.label_predictor.__class__ = own
+    assert not can_be_stacked(changed)
+
+
+# -- together and alone ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group_bytes", [1, 20_000, 2**30])
+def test_each_of_several_networks_is_as_if_trained_alone(monkeypatch, group_bytes):
+    monkeypatch.setattr(_training, "_GROUP_BYTES", group_bytes)
+    k = 6
+    members, seeds = [network(seed) for seed in range(k)], range(10, 10 + k)
+    data = [made_data(seed, weights=seed % 2 == 0) for seed in range(k)]
+    settings = {
+        "lambda_max": [0.0, 0.1, 1.0, 2.0, 0.0, 0.5],
+        "lr": [0.001, 0.001, 0.002, 0.005, 0.001, 0.01],
+        "weight_decay": [0.0, 0.1, 0.0001, 0.0001, 0.0, 0.01],
+    }
+    together = trained(members, seeds, data, **settings)
+    for i in range(k):
+        own = {name: [values[i]] for name, values in settings.items()}
+        alone = trained([members[i]], [seeds[i]], [data[i]], **own)
+        assert_same_weights(together.members_[i], alone.module_, 1e-4)
+        for row, expected in zip(together.history, alone.history, strict=True):
+            for name in ("label_loss", "domain_loss", "domain_accuracy", "lambda"):
+                assert row["members"][i][name] == pytest.approx(expected[name], abs=1e-4)
+
+
+def test_networks_may_have_rows_of_their_own_out_of_one_array(monkeypatch):
+    data = made_data()
+    half = np.arange(160) % 2
+    parts = []
+    for which in (0, 1):
+        rows = np.flatnonzero(half == which)
+        changes = {"source_rows": rows, "y_source": data.y_source[rows]}
+        parts.append(_training.TrainingData(**{**vars(data), **changes}))
+    together = trained([network(), network()], [1, 1], parts, lambda_max=[1.0, 1.0])
+    for part, member in zip(parts, together.members_, strict=True):
+        assert_same_weights(
+            trained([network()], [1], [part], lambda_max=[1.0]).module_, member, 1e-4
+        )
+    with pytest.raises(AssertionError):
+        assert_same_weights(*together.members_, 1e-3)
+
+
+def test_the_figures_of_several_networks_are_means():
+    net = trained([network(0), network(1)], [0, 1], [made_data()] * 2, lambda_max=[1.0, 3.0])
+    for row in net.history:
+        for name in ("label_loss", "domain_loss", "domain_accuracy", "lambda"):
+            assert row[name] == pytest.approx(np.mean([one[name] for one in row["members"]]))
