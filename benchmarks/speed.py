@@ -1,67 +1,288 @@
-"""Print the time of `DANNClassifier.fit` as a ratio to a hand-written torch loop.
+"""Print how long fits and predictions take, as ratios to torch code written by hand.
 
-Both train the same network on the same batches, in turn, in this process; the figure is the
-median over the rounds of their ratio. Run: ``python benchmarks/speed.py``.
+    python benchmarks/speed.py [--rounds 5] [--tables fits many ...] [--output FILE.md]
+        [--skada-python PYTHON] [--adapt-python PYTHON]
+
+All contestants of a row take turns in one run; a figure is the median over the rounds of the
+ratio of their times, with its range. A peer needs an interpreter that has it, by default this
+one; without it, its cells stay empty, with a line on stderr. Every table is for one thread but
+those for predictions and search.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
+import json
 import statistics
+import subprocess
+import sys
 import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from hand_written_loop import HandWrittenDANN
+from peers import N_HIDDEN, PEERS, made_data
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from skorch.callbacks import Callback
+from target_accuracy import markdown
+from torch import nn
 
 from skdann import DANNClassifier
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print("| rows a domain | features | batch | ms a step, loop | skdann / loop | min | max |")
-    print("|---|---|---|---|---|---|---|")
-    for n_rows, n_features, batch_size in [(10_000, 50, 64), (10_000, 50, 256), (10_000, 500, 64)]:
-        data = made_data(n_rows, n_features)
-        times = interleaved(data, batch_size, arguments.epochs, arguments.rounds)
-        steps = arguments.epochs * (n_rows // batch_size)
-        print(row(n_rows, n_features, batch_size, times, steps), flush=True)
+LOOP = "hand-written loop"
+# Rows a domain, features, batch size (of each domain), epochs.
+SHAPES = [(10_000, 50, 64, 5), (10_000, 50, 256, 10), (10_000, 500, 64, 5), (200, 20, 64, 150)]
+WITH_PEERS = SHAPES[0]
 
 
-def made_data(n_rows, n_features):
-    rng = np.random.default_rng(0)
-    X_src = rng.normal(size=(n_rows, n_features)).astype(np.float32)
-    X_tgt = rng.normal(loc=0.5, size=(n_rows, n_features)).astype(np.float32)
-    return X_src, (X_src[:, 0] > 0).astype(np.int64), X_tgt
+def main() -> None:
+    options = parse_arguments()
+    warnings.filterwarnings("ignore", message=".*reached and the optimization hasn't converged")
+    texts = []
+    for name in options.tables:
+        texts.append(f"### {TABLES[name].__doc__}\n\n{TABLES[name](options)}")
+        print(texts[-1], end="\n\n", flush=True)
+    if options.output:
+        options.output.write_text("\n\n".join(texts) + "\n")
 
 
-def interleaved(data, batch_size, epochs, rounds):
-    """Return pairs of seconds, after one round that does not count."""
-    classifier = DANNClassifier(batch_size=batch_size, max_epochs=epochs, random_state=0)
-    loop = HandWrittenDANN(batch_size=batch_size, epochs=epochs)
+# -- the tables ------------------------------------------------------------------------------
+
+
+def fits(options: argparse.Namespace) -> str:
+    """Time of a fit / time of the hand-written loop, same network, batches and steps"""
+    torch.set_num_threads(1)
+    rows, names = [], ["skdann", "skdann, general path", "MLPClassifier (source only)", *PEERS]
+    with peers(options) as at_hand:
+        for shape in SHAPES:
+            contestants = own_contestants(shape)
+            if shape == WITH_PEERS:
+                contestants |= {name: peer.fit(shape) for name, peer in at_hand.items()}
+            times = interleaved(contestants, options.rounds)
+            steps = shape[3] * -(-shape[0] // shape[2])
+            milliseconds = f"{1000 * statistics.median(times[LOOP]) / steps:.2f}"
+            ratios = [ratio(times, name, LOOP) if name in times else "" for name in names]
+            rows.append([described(shape), milliseconds, *ratios])
+    return markdown(["rows a domain x features, batch", "loop, ms a step", *names], rows)
+
+
+def many(options: argparse.Namespace) -> str:
+    """Time of k networks with different lambdas at once / k times the hand-written loop"""
+    torch.set_num_threads(1)
+    data, rows = made_data(2000, 50), []
+    loop = HandWrittenDANN(epochs=3)
     tensors = [torch.from_numpy(array) for array in data]
-    pairs = [(seconds(classifier, data), seconds(loop, tensors)) for _ in range(rounds + 1)]
-    return pairs[1:]
+    for k in (1, 4, 16, 32, 64):
+        grid = LambdaGrid(n_members=k, max_epochs=3, random_state=0)
+        contestants = {
+            "grid": functools.partial(grid.fit, *data),
+            LOOP: functools.partial(loop.fit, *tensors),
+        }
+        times = interleaved(contestants, options.rounds)
+        times[LOOP] = [k * one for one in times[LOOP]]
+        rows.append([str(k), ratio(times, "grid", LOOP)])
+    return markdown(["k", "ratio"], rows)
 
 
-def seconds(contestant, data):
-    started = time.perf_counter()
-    contestant.fit(*data)
-    return time.perf_counter() - started
+def predictions(options: argparse.Namespace) -> str:
+    """Time of predictions of 1,000,000 x 50 / a bare forward pass in chunks of 8,192 rows"""
+    torch.set_num_threads(options.threads)
+    classifier = DANNClassifier(max_epochs=1, random_state=0).fit(*made_data(2000, 50))
+    X = np.random.default_rng(0).normal(size=(1_000_000, 50)).astype(np.float32)
+    network, rows = classifier.module_, []
+    of_labels = lambda x: network.label_logits(network.embed(x)).softmax(dim=1)  # noqa: E731
+    for name, bare in [
+        ("predict", lambda x: network.label_logits(network.embed(x)).argmax(dim=1)),
+        ("predict_proba", of_labels),
+        ("transform", network.embed),
+    ]:
+        ours = functools.partial(getattr(classifier, name), X)
+        contestants = {"ours": ours, "bare": functools.partial(in_chunks, bare, X)}
+        rows.append([name, ratio(interleaved(contestants, options.rounds), "ours", "bare")])
+    return markdown(["method", "ratio"], rows)
 
 
-def row(n_rows, n_features, batch_size, times, steps):
-    ratios = [ours / loop for ours, loop in times]
-    loop_ms = 1000 * statistics.median(loop for _, loop in times) / steps
-    return (
-        f"| {n_rows} | {n_features} | {batch_size}+{batch_size} | {loop_ms:.2f} | "
-        f"{statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |"
+def search(options: argparse.Namespace) -> str:
+    """Speed-up of GridSearchCV with two jobs over one, 12 candidates, two folds"""
+    X, y, X_tgt = made_data(4000, 50)
+    grid = {"lambda_max": np.geomspace(0.01, 1, 12)}
+
+    def searching(n_jobs: int) -> Callable[[], Any]:
+        estimator = DANNClassifier(max_epochs=15, random_state=0)
+        search = GridSearchCV(estimator, grid, cv=2, refit=False, n_jobs=n_jobs)
+        return lambda: search.fit(X, y, X_tgt=(X_tgt,))
+
+    times = interleaved({"one": searching(1), "two": searching(2)}, options.rounds)
+    return markdown(["", "ratio"], [["one job / two jobs", ratio(times, "one", "two")]])
+
+
+def growth(options: argparse.Namespace) -> str:
+    """Seconds of a fit of one epoch, batch of 64 + 64"""
+    torch.set_num_threads(1)
+    rows = []
+    for n_features in (50, 500):
+        sizes = {f"{n:,}": made_data(n, n_features) for n in (2_000, 20_000, 200_000)}
+        classifier = DANNClassifier(max_epochs=1, random_state=0)
+        contestants = {
+            name: functools.partial(classifier.fit, *data) for name, data in sizes.items()
+        }
+        times = interleaved(contestants, options.rounds)
+        cells = [f"{statistics.median(times[name]):.3f}" for name in sizes]
+        rows.append([str(n_features), *cells])
+    return markdown(["features", *(f"{name} rows" for name in sizes)], rows)
+
+
+TABLES = {table.__name__: table for table in (fits, many, predictions, search, growth)}
+
+
+# -- contestants -----------------------------------------------------------------------------
+
+
+class Listening(Callback):
+    """A callback that does a little at the end of each epoch."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        net.history.record("seen", True)
+
+
+class LambdaGrid(DANNClassifier):
+    """Members with different lambdas."""
+
+    def _new_net(self, *arguments: Any, **settings: Any) -> Any:
+        net = super()._new_net(*arguments, **settings)
+        lambdas = tuple(np.geomspace(0.01, 3, self.n_members).tolist())
+        net.plan = dataclasses.replace(net.plan, lambda_max=lambdas)
+        return net
+
+
+def custom_features(n_features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_features, N_HIDDEN), nn.ReLU(), nn.Dropout(0.5))
+
+
+def own_contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+    n_rows, n_features, batch_size, epochs = shape
+    data = made_data(n_rows, n_features)
+    tensors = [torch.from_numpy(array) for array in data]
+    settings = {"batch_size": batch_size, "max_epochs": epochs, "random_state": 0}
+    # The loop leaves out the last, incomplete batch: on few rows it needs more epochs.
+    loop_epochs = round(epochs * -(-n_rows // batch_size) / (n_rows // batch_size))
+    loop = HandWrittenDANN(batch_size=batch_size, epochs=loop_epochs)
+    default = DANNClassifier(**settings)
+    general = DANNClassifier(feature_extractor=custom_features, callbacks=[Listening()], **settings)
+    perceptron = MLPClassifier(
+        (N_HIDDEN,), batch_size=batch_size, max_iter=epochs, n_iter_no_change=epochs
     )
+    return {
+        LOOP: lambda: loop.fit(*tensors),
+        "skdann": lambda: default.fit(*data),
+        "skdann, general path": lambda: general.fit(*data),
+        "MLPClassifier (source only)": lambda: perceptron.fit(*data[:2]),
+    }
+
+
+class Peer:
+    """A process that fits a peer when it is asked to."""
+
+    def __init__(self, name: str, python: str) -> None:
+        command = [python, str(Path(__file__).with_name("peers.py")), name]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True,
+        )  # fmt: skip
+        self.ready = self.process.stdout.readline() == "ready\n"  # type: ignore[union-attr]
+
+    def fit(self, shape: tuple[int, ...]) -> Callable[[], float]:
+        """Return a function that fits once and returns the seconds."""
+        names = ("n_rows", "n_features", "batch_size", "epochs")
+        request = json.dumps(dict(zip(names, shape, strict=True))) + "\n"
+
+        def fitted() -> float:
+            self.process.stdin.write(request)  # type: ignore[union-attr]
+            self.process.stdin.flush()  # type: ignore[union-attr]
+            return float(self.process.stdout.readline())  # type: ignore[union-attr]
+
+        return fitted
+
+    def close(self) -> None:
+        self.process.stdin.close()  # type: ignore[union-attr]
+        self.process.wait()
+
+
+class peers:  # noqa: N801
+    """Context with the peers that can be had."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
+
+    def __enter__(self) -> dict[str, Peer]:
+        self._peers = {name: Peer(name, python) for name, python in self._pythons.items()}
+        for name, peer in self._peers.items():
+            if not peer.ready:
+                print(f"{name} is skipped: {self._pythons[name]} lacks it", file=sys.stderr)
+        return {name: peer for name, peer in self._peers.items() if peer.ready}
+
+    def __exit__(self, *_: Any) -> None:
+        for peer in self._peers.values():
+            peer.close()
+
+
+# -- timing ----------------------------------------------------------------------------------
+
+
+def interleaved(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each contestant in each round, after one that doesn't count."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds + 1):
+        for name, run in contestants.items():
+            started = time.perf_counter()
+            result = run()
+            own = time.perf_counter() - started
+            # A peer measures its own time: the way to its process doesn't count.
+            times[name].append(result if isinstance(result, float) else own)
+    return {name: seconds[1:] for name, seconds in times.items()}
+
+
+def ratio(times: dict[str, list[float]], name: str, to: str) -> str:
+    ratios = sorted(one / other for one, other in zip(times[name], times[to], strict=True))
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+
+
+def described(shape: tuple[int, ...]) -> str:
+    n_rows, n_features, batch_size, _ = shape
+    return f"{n_rows:,} x {n_features}, {batch_size}+{batch_size}"
+
+
+def chunks(X: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
+    for start in range(0, len(X), 8192):
+        rows = slice(start, start + 8192)
+        yield rows, torch.from_numpy(X[rows])
+
+
+def in_chunks(forward: Callable[[torch.Tensor], torch.Tensor], X: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        first = forward(torch.from_numpy(X[:1]))
+        result = torch.empty((len(X), *first.shape[1:]), dtype=first.dtype)
+        for rows, chunk in chunks(X):
+            result[rows] = forward(chunk)
+    return result.numpy()
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Print ratios of times as Markdown tables.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--skada-python", default=sys.executable, help="interpreter with skada")
+    parser.add_argument("--adapt-python", default=sys.executable, help="interpreter with adapt")
+    parser.add_argument("--output", type=Path, help="file the tables are also written to")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Batches: the training record to minibatches of half source, half target rows.
 
 Rows are gathered step by step from where they are, by indices that are drawn for many steps at
-once; sparse rows become dense for a few steps at a time. The source half depends on the source
+once; sparse rows become dense step by step. The source half depends on the source
 alone: an epoch is one pass over the source rows, and target rows join it in an endless
 shuffled cycle of their own.
 """
@@ -22,6 +22,8 @@ from skdann._inputs import TrainingData
 
 # Prepared at once: enough to spread the cost of preparing, small enough for a cache.
 _BLOCK_BYTES = 8 * 2**20
+# What the indices, codes and weights of a row take meanwhile.
+_INDEX_BYTES = 64
 
 # A float32 ndarray or CSR array; scipy has no types to name the latter by.
 Rows: TypeAlias = Any
@@ -97,22 +99,23 @@ class DomainBatches:
             done += n_steps
 
     def _steps_per_block(self) -> int:
-        """Return for how many steps indices, and sparse rows, are prepared at once."""
-        row_bytes = 8
-        if sparse.issparse(self.data.X_source):
-            row_bytes += 4 * self.data.row_shape[0]
+        """Return for how many steps indices, and sparse rows, are gathered at once."""
+        row_bytes = _INDEX_BYTES
+        X: Rows = self.data.X_source
+        if sparse.issparse(X):
+            row_bytes += 8 * X.nnz // X.shape[0]
         return max(1, _BLOCK_BYTES // (2 * self.n_source * row_bytes))
 
     def _block(self, n_steps: int) -> Iterator[Batch]:
         data, shape = self.data, (n_steps, self.n_source)
         source = self._source.take(n_steps * self.n_source)
-        parts = [self._tables.indexed(data.X_source, _at(data.source_rows, source))]
+        parts = [self._tables.block(data.X_source, _at(data.source_rows, source))]
         y = data.y_source[source].reshape(shape)
         label_weight = _taken(data.label_weight, source, shape)
         domain = domain_weight = None
         if self._target is not None and data.target_domain is not None:
             target = self._target.take(n_steps * self.n_source)
-            parts.append(self._tables.indexed(data.X_target, _at(data.target_rows, target)))
+            parts.append(self._tables.block(data.X_target, _at(data.target_rows, target)))
             domain = np.zeros((n_steps, 2 * self.n_source), dtype=np.int64)
             domain[:, self.n_source :] = data.target_domain[target].reshape(shape)
             domain_weight = _taken(data.domain_weight, source, shape)
@@ -123,31 +126,50 @@ class DomainBatches:
             at_step: list[Any] = [None if column is None else column[step] for column in columns]
             yield Batch(self._gathered(parts, step), *at_step)
 
-    def _gathered(self, parts: list[_Indexed], step: int) -> Tensor:
+    def _gathered(self, parts: list[_Block], step: int) -> Tensor:
         """Return the rows of one step, source first, in a tensor of their own."""
         n = self.n_source
-        rows = slice(step * n, (step + 1) * n)
         X = torch.empty((len(parts) * n, *self.data.row_shape), device=self._tables.device)
-        for i, (table, at) in enumerate(parts):
-            torch.index_select(table, 0, at[rows], out=X[i * n : (i + 1) * n])
+        for i, part in enumerate(parts):
+            part.write(slice(step * n, (step + 1) * n), X[i * n : (i + 1) * n])
         return X
 
     def _on_device(self, array: np.ndarray | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(array).to(self._tables.device)
 
 
-class _Indexed(NamedTuple):
+class _DenseBlock(NamedTuple):
     """Rows of a block of steps: a table on the device, and the position of each row in it."""
 
     table: Tensor
     at: Tensor
+
+    def write(self, rows: slice, out: Tensor) -> None:
+        """Write some of the rows to `out`."""
+        torch.index_select(self.table, 0, self.at[rows], out=out)
+
+
+class _SparseBlock(NamedTuple):
+    """Rows of a block of steps, still sparse."""
+
+    csr: Rows
+
+    def write(self, rows: slice, out: Tensor) -> None:
+        """Write some of the rows to `out`, dense."""
+        if out.device.type == "cpu":
+            self.csr[rows].toarray(out=out.numpy())
+        else:
+            out.copy_(torch.from_numpy(self.csr[rows].toarray()))
+
+
+_Block: TypeAlias = _DenseBlock | _SparseBlock
 
 
 class RowTables:
     """The rows of a fit on its device: dense ones move there once, whoever shares them.
 
     On a CPU a table is a view of the array, also of a memory map. Sparse rows stay where they
-    are, and become dense tables block by block.
+    are, and become dense step by step.
 
     Parameters
     ----------
@@ -158,14 +180,13 @@ class RowTables:
         self.device = device
         self._tables: dict[int, tuple[Rows, Tensor]] = {}
 
-    def indexed(self, X: Rows, rows: np.ndarray) -> _Indexed:
-        """Return a table that holds some rows of `X`, and where in it they are."""
+    def block(self, X: Rows, rows: np.ndarray) -> _Block:
+        """Return some rows of `X`, for many steps."""
         if sparse.issparse(X):
-            table = torch.from_numpy(X[rows].toarray()).to(self.device)
-            return _Indexed(table, torch.arange(len(rows), device=self.device))
+            return _SparseBlock(X[rows])
         if id(X) not in self._tables:
             self._tables[id(X)] = X, _tensor_view(X).to(self.device)
-        return _Indexed(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
+        return _DenseBlock(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
 
 
 def stacked(batches: Sequence[Batch]) -> Batch:

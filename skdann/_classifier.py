@@ -36,6 +36,10 @@ from skdann._training import AdversarialNet, EpochData, TrainingPlan
 _AUTO_EPOCHS = 30
 _AUTO_STEPS = 1000
 
+# batch_size="auto": a power of two in these bounds, such that a full fit still has so many steps.
+_AUTO_BATCH_SIZES = 64, 1024
+_AUTO_BATCH_STEPS = 3000
+
 
 def _saw_target(estimator):
     """Tell whether the domain classifier has been trained."""
@@ -180,6 +184,9 @@ class DANNClassifier(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, where `X` had names that are all strings.
 
+    batch_size_ : int
+        Source rows per gradient step that `batch_size` came to.
+
     n_domains_ : int
         1 if no target was given, else 1 plus the number of target domains.
 
@@ -277,7 +284,7 @@ class DANNClassifier(
         "lr": [Interval(numbers.Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "annealed"}), callable],
         "weight_decay": [Interval(numbers.Real, 0, None, closed="left")],
-        "batch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "batch_size": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_members": [Interval(numbers.Integral, 1, None, closed="left")],
         "max_epochs": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -386,20 +393,22 @@ class DANNClassifier(
         device = resolve_device(self.device)
         streams = random_streams(self.random_state, device, n_members=self.n_members)
         train, valid = zip(*(self._split(data, one) for one in streams), strict=True)
-        batches = self._batches(train, streams, device)
+        batch_size = self._batch_size_for(self._passes() * len(train[0].y_source))
+        batches = self._batches(train, batch_size, streams, device)
         epochs = self._epochs(len(batches[0]))
         net = self._new_net(data, streams, device, total_steps=epochs * len(batches[0]))
         net.train(EpochData(batches, list(valid)), streams, epochs)
-        return self._keep(net, data)
+        return self._keep(net, data, batch_size)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.
 
         The weights and the state of the optimizer go on from the call before. Lambda and the
-        learning rate follow their schedules by the gradient steps done: they have arrived
-        after `max_epochs` ("auto": 30) chunks of the size of the first. `early_stopping` and
-        `warm_start` don't apply.
+        learning rate follow their schedules by the gradient steps done, as a share of all
+        that `total_rows` promises. `early_stopping` and `warm_start` don't apply.
+
+        The user guide streams two Parquet files through it.
 
         Parameters
         ----------
@@ -410,10 +419,16 @@ class DANNClassifier(
             All labels that may ever come. Needed in the first call unless the first chunk has
             them all.
 
+        total_rows : int >= 1, default=None
+            Source rows that all calls together will bring; rows that come in several passes
+            count several times. It is taken from the first call. None stands for `max_epochs`
+            ("auto": 30) chunks of the size of the first.
+
         Returns
         -------
         self : DANNClassifier
         """
+        _check_total_rows(total_rows)
         first = not hasattr(self, "net_")
         if not first:
             validate_data(self, X, reset=False, skip_check_array=True)
@@ -424,14 +439,17 @@ class DANNClassifier(
         done = 0 if first else self.n_iter_
         members = self.n_members
         streams = random_streams(self.random_state, device, epochs_before=done, n_members=members)
-        batches = self._batches([data] * members, streams, device)
         if first:
-            calls = _AUTO_EPOCHS if self.max_epochs == "auto" else self.max_epochs
-            net = self._new_net(data, streams, device, total_steps=calls * len(batches[0]))
+            total_rows = total_rows or self._passes() * len(data.y_source)
+            batch_size = self._batch_size_for(total_rows)
+            total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
+            net = self._new_net(data, streams, device, total_steps)
         else:
+            batch_size = self.batch_size_ if self.batch_size == "auto" else self.batch_size
             net = copy.deepcopy(self.net_)
+        batches = self._batches([data] * members, batch_size, streams, device)
         net.train(EpochData(batches, [None] * members), streams, epochs=1)
-        return self._keep(net, data, domains_before=1 if first else self.n_domains_)
+        return self._keep(net, data, batch_size, domains_before=1 if first else self.n_domains_)
 
     def _read(self, X, y, X_tgt, sample_weight, classes=None):
         """Return the record of the input, with the warnings that it deserves."""
@@ -463,11 +481,24 @@ class DANNClassifier(
             data, self.validation_fraction, streams.source_holdout, streams.target_holdout
         )
 
-    def _batches(self, train, streams, device):
+    def _passes(self):
+        """Return the passes over the source rows, before `max_epochs` knows the steps."""
+        return _AUTO_EPOCHS if self.max_epochs == "auto" else self.max_epochs
+
+    def _batch_size_for(self, total_rows):
+        """Return the batch size for so many source rows in all passes together."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        smallest, largest = _AUTO_BATCH_SIZES
+        rows = min(max(smallest, total_rows // _AUTO_BATCH_STEPS), largest)
+        return 2 ** (rows.bit_length() - 1)
+
+    @staticmethod
+    def _batches(train, batch_size, streams, device):
         """Return the batches of each member; the members share their rows."""
         tables = RowTables(device)
         return [
-            DomainBatches(data, self.batch_size, one.source_order, one.target_order, tables)
+            DomainBatches(data, batch_size, one.source_order, one.target_order, tables)
             for data, one in zip(train, streams, strict=True)
         ]
 
@@ -539,8 +570,9 @@ class DANNClassifier(
                 f"for {max(2, self.n_domains_) - 1}. Call clone(estimator).fit to start anew."
             )
 
-    def _keep(self, net, data, domains_before=1):
+    def _keep(self, net, data, batch_size, domains_before=1):
         """Set the fitted attributes, all at once: nothing has changed until here."""
+        self.batch_size_ = batch_size
         self.net_ = net
         self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
         self.n_iter_ = len(self.history_)
@@ -659,6 +691,16 @@ class DANNClassifier(
         tags.input_tags.three_d_array = self.feature_extractor is not None
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _check_total_rows(total_rows):
+    if total_rows is None:
+        return
+    if not isinstance(total_rows, numbers.Integral) or total_rows < 1:
+        raise ValueError(
+            f"total_rows must be an integer >= 1 or None, got {total_rows!r}: it is the number "
+            "of source rows that all calls of partial_fit together will bring."
+        )
 
 
 def _sizes(parameter, sizes, at_least=0):

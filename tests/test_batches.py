@@ -239,16 +239,18 @@ def test_sparse_rows_give_the_batches_of_dense_ones(kind, n_target):
     assert_same_batches(batches_of(as_sparse), batches_of(data))
 
 
-# A batch of half source, half target has 8 rows: 8 indices of 8 bytes, and as sparse rows 3
-# float32 each, are 64 and 160 bytes.
-@pytest.mark.parametrize(("kind", "step_bytes"), [(np.asarray, 64), (sparse.csr_array, 160)])
+# A batch of half source, half target has 8 rows: what goes with them, and as sparse rows three
+# values and three columns of 4 bytes each.
+@pytest.mark.parametrize(("kind", "row_bytes"), [(np.asarray, 0), (sparse.csr_array, 24)])
 @pytest.mark.parametrize("steps", [1, 2, 4, 5])
-def test_small_blocks_give_the_batches_of_one_block(monkeypatch, steps, kind, step_bytes):
+def test_small_blocks_give_the_batches_of_one_block(monkeypatch, steps, kind, row_bytes):
     data = record(18, n_target=7, weights=True, n_targets=2)
+    data.X_source[0, 0] = 0.5  # no row without a first value
     data = dataclasses.replace(data, X_source=kind(data.X_source), X_target=kind(data.X_target))
     whole = batches_of(data)
     one_block = [list(whole) for _ in range(3)]
     assert whole._steps_per_block() >= len(whole) == 5
+    step_bytes = 8 * (_batches._INDEX_BYTES + row_bytes)
     for block_bytes in (steps * step_bytes, (steps + 1) * step_bytes - 1):
         monkeypatch.setattr(_batches, "_BLOCK_BYTES", block_bytes)
         blocks = batches_of(data)
@@ -259,20 +261,17 @@ def test_small_blocks_give_the_batches_of_one_block(monkeypatch, steps, kind, st
 
 def test_no_block_of_sparse_rows_is_larger_than_allowed(monkeypatch):
     gathered = []
-    indexed = RowTables.indexed
+    block = RowTables.block
 
     def watched(self, X, rows):
         gathered.append(len(rows))
-        return indexed(self, X, rows)
+        return block(self, X, rows)
 
-    monkeypatch.setattr(RowTables, "indexed", watched)
-    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 2 * 160)
+    monkeypatch.setattr(RowTables, "block", watched)
+    monkeypatch.setattr(_batches, "_BLOCK_BYTES", 2 * 8 * (_batches._INDEX_BYTES + 24))
     data = record(20)
-    kinds = {
-        "X_source": sparse.csr_array(data.X_source),
-        "X_target": sparse.csr_array(data.X_target),
-    }
-    list(batches_of(dataclasses.replace(data, **kinds)))
+    X_source, X_target = sparse.csr_array(data.X_source), sparse.csr_array(data.X_target)
+    list(batches_of(dataclasses.replace(data, X_source=X_source, X_target=X_target)))
     assert gathered == [8, 8, 8, 8, 4, 4]  # source and target, of two steps, two, and one
 
 
@@ -281,16 +280,16 @@ def test_no_block_of_sparse_rows_is_larger_than_allowed(monkeypatch):
 
 def test_a_table_is_a_view_of_the_array_and_shared_by_all_who_ask():
     tables, X = RowTables(CPU), rows_of(np.arange(6), (3,))
-    one, other = tables.indexed(X, np.array([1, 0])), tables.indexed(X, np.array([5]))
+    one, other = tables.block(X, np.array([1, 0])), tables.block(X, np.array([5]))
     assert one.table is other.table and np.shares_memory(one.table.numpy(), X)
-    assert tables.indexed(X.copy(), np.array([0])).table is not one.table
+    assert tables.block(X.copy(), np.array([0])).table is not one.table
 
 
 def test_a_memory_map_that_may_only_be_read_stays_on_disk(tmp_path):
     np.save(tmp_path / "X.npy", rows_of(np.arange(12), (3,)))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     data = dataclasses.replace(record(12), X_source=X)
-    assert np.shares_memory(RowTables(CPU).indexed(X, np.array([0])).table.numpy(), X)
+    assert np.shares_memory(RowTables(CPU).block(X, np.array([0])).table.numpy(), X)
     assert_same_batches(batches_of(data), batches_of(record(12)))
 
 

@@ -1,0 +1,134 @@
+"""Print the peak memory of fits and predictions above what the process held before.
+
+    python benchmarks/memory.py [--cases dense csr ...] [--rounds 5] [--output FILE.md]
+
+Each run is a process of its own, which makes its rows, notes its resident memory, and asks the
+kernel (Linux) for the peak of resident memory during the call. Figures are medians, with range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from target_accuracy import markdown
+
+from skdann import DANNClassifier
+
+MEGABYTE = 2**20
+
+
+def dense(n_rows: int, n_features: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n_rows, n_features), dtype=np.float32)
+
+
+def on_disk(n_rows: int, n_features: int, seed: int) -> np.ndarray:
+    path = Path(tempfile.mkdtemp(prefix="skdann")) / "rows.npy"
+    np.save(path, dense(n_rows, n_features, seed))
+    rows = np.load(path, mmap_mode="r")
+    path.unlink()  # the map keeps it until the process ends
+    return rows
+
+
+def csr(n_rows: int, n_features: int, seed: int) -> sparse.csr_array:
+    """Rows of 0.1 % density; columns may come twice in a row."""
+    rng = np.random.default_rng(seed)
+    per_row = n_features // 1000
+    columns = rng.integers(n_features, size=n_rows * per_row, dtype=np.int32)
+    start = np.arange(n_rows + 1, dtype=np.int32) * per_row
+    rows = sparse.csr_array((np.ones(len(columns), np.float32), columns, start))
+    rows.resize(n_rows, n_features)
+    return rows
+
+
+def labels(n_rows: int) -> np.ndarray:
+    return np.random.default_rng(9).integers(2, size=n_rows)
+
+
+def fit(make: Callable[..., Any], n_rows: int, n_features: int, **settings: Any) -> Callable:
+    def prepared() -> Callable[[], Any]:
+        data = make(n_rows, n_features, 0), labels(n_rows), make(n_rows, n_features, 1)
+        return lambda: DANNClassifier(max_epochs=1, **settings).fit(*data)
+
+    return prepared
+
+
+def predict(make: Callable[..., Any], n_rows: int, n_features: int) -> Callable:
+    def prepared() -> Callable[[], Any]:
+        X = make(n_rows, n_features, 0)
+        classifier = DANNClassifier(max_epochs=1).fit(X[:500], labels(500), X[500:1000])
+        return lambda: classifier.predict_proba(X)
+
+    return prepared
+
+
+CASES: dict[str, Callable[[], Callable[[], Any]]] = {
+    "fit 100,000 + 100,000 x 50": fit(dense, 100_000, 50),
+    "fit 1,000,000 + 1,000,000 x 50": fit(dense, 1_000_000, 50),
+    "the same, early stopping": fit(dense, 1_000_000, 50, early_stopping=True),
+    "the same, five members": fit(dense, 1_000_000, 50, n_members=5),
+    "the same rows in memory maps": fit(on_disk, 1_000_000, 50),
+    "fit 40,000 + 40,000 x 100,000 CSR of 0.1 %": fit(csr, 40_000, 100_000),
+    "predict_proba 1,000,000 x 50": predict(dense, 1_000_000, 50),
+    "predict_proba 40,000 x 100,000 CSR of 0.1 %": predict(csr, 40_000, 100_000),
+}
+
+
+def resident(field: str) -> float:
+    """Return a figure of this process's memory in MB: "VmRSS" now, "VmHWM" at its peak."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024 / MEGABYTE
+    raise OSError(f"no {field} in /proc/self/status")
+
+
+def measure(case: str) -> None:
+    """Print the peak of one case above what was held before; in a process of its own."""
+    fit(dense, 300, 5)()()  # imports and thread pools are there
+    run = CASES[case]()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before, mapped = resident("VmRSS"), resident("RssFile")
+    kept = run()
+    # Pages of a memory map count as resident, but the kernel drops them when it needs room.
+    print(resident("VmHWM") - before - (resident("RssFile") - mapped))
+    del kept
+
+
+def main() -> None:
+    options = parse_arguments()
+    if options.measure:
+        measure(options.measure)
+        return
+    rows = []
+    for case in options.cases:
+        command = [sys.executable, __file__, "--measure", case]
+        peaks = sorted(
+            float(subprocess.check_output(command, text=True)) for _ in range(options.rounds)
+        )
+        rows.append([case, f"{statistics.median(peaks):.0f} ({peaks[0]:.0f}-{peaks[-1]:.0f})"])
+        print(*rows[-1], file=sys.stderr)
+    text = markdown(["one epoch, batch of 64 + 64", "peak above what was held, MB"], rows)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Print peak memory as a Markdown table.")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=[*CASES])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="file the table is also written to")
+    parser.add_argument("--measure", choices=CASES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
