@@ -124,9 +124,10 @@ class DANNClassifier(
     weight_decay : float >= 0, default=0.0001
         As the optimizer understands it; for "adam" and "sgd" half the L2 penalty's factor.
 
-    batch_size : int >= 1, default=64
+    batch_size : int >= 1 or "auto", default=64
         Source rows per gradient step; as many target rows join them (the paper's batch of 128
-        is 64 here). Fewer where the source has fewer rows.
+        is 64 here). Fewer where the source has fewer rows. "auto" takes the largest power of
+        two from 64 to 1024 that leaves at least 3,000 steps.
 
     max_epochs : int >= 1 or "auto", default="auto"
         Passes over the source rows. "auto" means 30, or more on small data until there
@@ -197,14 +198,15 @@ class DANNClassifier(
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
         ``domain_loss, domain_accuracy``, where 0.5 means that source and target can't be
         told apart; with `early_stopping` the figures of the rows held out as ``valid_*``.
-        Losses are means over the rows of all batches, in nats.
+        Losses are means over the rows of all batches, in nats. With several members the
+        figures are means over them, and ``members`` has a dict for each.
 
     net_ : skorch.NeuralNet
         The skorch net that was trained.
 
     module_ : torch.nn.Module
         Its module, with ``feature_extractor``, ``label_predictor`` and
-        ``domain_classifier``.
+        ``domain_classifier``; with several members a `torch.nn.ModuleList` of such.
 
     See Also
     --------

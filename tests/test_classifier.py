@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning
+from skdann._batches import RowTables
 from skdann.datasets import make_rotated_moons
 
 
@@ -202,11 +203,89 @@ def test_partial_fit_names_all_classes_in_the_first_call(moons):
         streamed.partial_fit(X, y + 1)
 
 
+def test_total_rows_say_where_on_the_schedule_a_chunk_is(moons):
+    streamed = classifier(batch_size=30)
+    for _ in range(3):
+        streamed.partial_fit(*moons, total_rows=240)
+    # 4 steps a call of 8 in all; the record shows lambda of the call's last step.
+    expected = np.tanh(5 * np.array([3, 7, 8]) / 8)
+    np.testing.assert_allclose([row["lambda"] for row in streamed.history_], expected)
+
+
+def test_a_stream_that_is_declared_trains_as_fit_does(moons):
+    X, y, X_tgt = moons
+    streamed = classifier(max_epochs=1)
+    for _ in range(5):
+        streamed.partial_fit(X, y, X_tgt, total_rows=5 * len(X))
+    whole = classifier(max_epochs=5).fit(X, y, X_tgt)
+    of_both = [[row["lambda"] for row in one.history_] for one in (streamed, whole)]
+    assert of_both[0] == of_both[1]
+
+
+@pytest.mark.parametrize("total_rows", [0, -5, 2.5, "many"])
+def test_total_rows_that_are_no_number_of_rows_are_refused(moons, total_rows):
+    fresh = classifier()
+    with pytest.raises(ValueError, match="total_rows must be an integer >= 1"):
+        fresh.partial_fit(*moons, total_rows=total_rows)
+    assert not hasattr(fresh, "net_")
+
+
+@pytest.mark.parametrize(
+    ("total_rows", "batch_size"),
+    [(1, 64), (100_000, 64), (383_999, 64), (384_000, 128), (900_000, 256), (10**8, 1024)],
+)
+def test_batch_size_auto_grows_with_the_rows_that_are_promised(moons, total_rows, batch_size):
+    streamed = classifier(batch_size="auto").partial_fit(*moons, total_rows=total_rows)
+    assert streamed.batch_size_ == batch_size
+    assert streamed.partial_fit(*moons).batch_size_ == batch_size
+
+
+def test_batch_size_auto_counts_the_passes_of_a_fit():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(13_000, 1)), rng.integers(2, size=13_000)
+    fitted = classifier(batch_size="auto", hidden_layer_sizes=2, lambda_max=0)
+    assert fitted.set_params(max_epochs=1).fit(X, y).batch_size_ == 64
+    assert fitted.set_params(max_epochs=30).fit(X, y).batch_size_ == 128
+    assert fitted.set_params(max_epochs=1, batch_size=50).fit(X, y).batch_size_ == 50
+
+
 def test_partial_fit_draws_anew_in_each_call(moons):
     X, y, X_tgt = moons
     one = classifier(dropout=0.5).partial_fit(X, y, X_tgt)
     after_one = one.history_[0]["label_loss"]
     assert one.partial_fit(X, y, X_tgt).history_[1]["label_loss"] != after_one
+
+
+# -- memory ----------------------------------------------------------------------------------
+
+
+def test_float32_rows_and_read_only_maps_are_used_where_they_are(moons, tmp_path, monkeypatch):
+    seen = []
+    table = RowTables.block
+
+    def watched(self, X, rows):
+        seen.append(X)
+        return table(self, X, rows)
+
+    monkeypatch.setattr(RowTables, "block", watched)
+    np.save(tmp_path / "source.npy", moons[0].astype(np.float32))
+    np.save(tmp_path / "target.npy", moons[2].astype(np.float32))
+    maps = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("source", "target")]
+    fitted = classifier(early_stopping=True, max_epochs=2).fit(maps[0], moons[1], maps[1])
+    assert len(seen) == 4  # source and target, of two epochs
+    assert all(np.shares_memory(X, maps[i % 2]) for i, X in enumerate(seen))
+    assert np.array_equal(fitted.predict(maps[0]), fitted.predict(np.array(maps[0])))
+
+
+def test_a_module_that_works_in_place_leaves_the_rows_of_predict_alone(moons):
+    X = moons[0].astype(np.float32)
+    kept = X.copy()
+
+    def features(n_features):
+        return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(n_features, 4))
+
+    classifier(feature_extractor=features, max_epochs=1).fit(X, *moons[1:]).predict(X)
+    assert np.array_equal(X, kept)
 
 
 # -- randomness ------------------------------------------------------------------------------
