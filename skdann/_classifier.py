@@ -517,7 +517,7 @@ class DANNClassifier(
                 self.optimizer, [self.lr] * self.n_members, [self.weight_decay] * self.n_members
             ),
             lr_schedule=lr_schedule(self.lr_schedule),
-            total_steps=total_steps,
+            total_steps=(total_steps,) * self.n_members,
             patience=self.n_iter_no_change if self.early_stopping else None,
             verbose=bool(self.verbose),
         )

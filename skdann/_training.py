@@ -39,18 +39,17 @@ _GROUP_BYTES = 16 * 2**20
 class TrainingPlan:
     """How to train: the parameters of `DANNClassifier` that the loop needs, resolved.
 
-    `lambda_max` has a value for each of the k networks, and `optimizer` makes one optimizer
-    of the parameters of all.
-
-    `patience` is the number of epochs without improvement after which training stops, or
-    None without early stopping; `total_steps` is what progress p is measured against.
+    `lambda_max` and `total_steps`, which progress p is measured against, have a value for each
+    of the k networks, and `optimizer` makes one optimizer of the parameters of all. `patience`
+    is the number of epochs without improvement after which training stops, or None without
+    early stopping.
     """
 
     lambda_max: tuple[float, ...]
     lambda_schedule: Schedule
     optimizer: OptimizerFactory
     lr_schedule: Schedule
-    total_steps: int
+    total_steps: tuple[int, ...]
     patience: int | None
     verbose: bool
 
@@ -99,7 +98,7 @@ class AdversarialNet(NeuralNet):
             verbose=0,
             device=str(device),
         )
-        self.steps_done_ = 0
+        self.steps_done_ = [0] * len(members)
         self.stop_requested_ = False
         self.streams_: list[RandomStreams]
 
@@ -142,15 +141,15 @@ class AdversarialNet(NeuralNet):
     def _groups(self, data: list[DomainBatches]) -> Iterator[_Group]:
         """Yield the networks that can take a step together, a memory's worth at a time.
 
-        They have equal modules and equally many steps to take; those at lambda 0 take another
-        step than the others. Modules that aren't ours take theirs one by one.
+        They have equal modules and equally many steps, done and to come; those at lambda 0 take
+        another step than the others. Modules that aren't ours take theirs one by one.
         """
         alike: dict[Any, list[int]] = {}
         for i, network in enumerate(self.members_):
             adversarial = self.plan.lambda_max[i] > 0 and data[i].data.X_target is not None
             stackable = can_be_stacked(network)
-            batches = data[i]
-            kind = (adversarial, stackable, len(batches), batches.n_source, batches.kind)
+            steps = len(data[i]), self.steps_done_[i], self.plan.total_steps[i]
+            kind = (adversarial, stackable, steps, data[i].n_source, data[i].kind)
             alike.setdefault((*kind, None if stackable else i), []).append(i)
         for (adversarial, stackable, *_), members in alike.items():
             size = _group_size(self.members_[members[0]], 2 * data[members[0]].n_source)
@@ -189,13 +188,14 @@ class AdversarialNet(NeuralNet):
         """Let each group of networks take its steps, and record the means of the epoch."""
         self.module_.train()
         figures: dict[int, dict[str, float]] = {}
-        steps_before = self.steps_done_
         for group in self._groups(iterator):
-            self.steps_done_ = steps_before
-            means = self._run_group(group, iterator)
+            try:
+                means = self._run_group(group, iterator)
+            finally:
+                self.module_.zero_grad()  # the optimizer leaves alone what has no gradient
             figures.update(zip(group.members, means, strict=True))
         for i, row in figures.items():
-            row["lambda"] = self.plan.lambda_max[i] * self._lambda_factor(self._progress(-1))
+            row["lambda"] = self.plan.lambda_max[i] * self._lambda_factor(self._progress(i, -1))
         self._record([figures[i] for i in range(len(figures))])
         self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
 
@@ -212,22 +212,23 @@ class AdversarialNet(NeuralNet):
             objective = AutogradObjective(networks[0], streams[0])
         means = RunningMeans(epoch=len(self.history))
         for batches in zip(*(data[i] for i in group.members), strict=True):
-            self._schedule_lr()
+            progress = self._progress(group.members[0])
+            self._schedule_lr(progress)
             if self._batch_listeners:
                 self.notify("on_batch_begin", batch=batches[0], training=True)
             batch = stacked(batches)
             if group.adversarial:
-                factor = self._lambda_factor(self._progress())
-                logits = objective.adversarial(batch, lambda_max * factor)
+                logits = objective.adversarial(batch, lambda_max * self._lambda_factor(progress))
             else:
                 logits = objective.source_only(batch)
-            self._update(batches[0])
+            if self._gradient_listeners:
+                self._notify_gradients(networks, batches)
+            self.optimizer_.step()
             means.add(logits, batch)
             if self._batch_listeners:
                 self._notify_batch_end(logits, batch, batches[0])
-            self.steps_done_ += 1
-        for network in networks:
-            network.zero_grad()  # the optimizer leaves alone what has no gradient
+            for i in group.members:
+                self.steps_done_[i] += 1
         return means.result()
 
     def _notify_batch_end(self, logits: Logits, batch: Batch, first: Batch) -> None:
@@ -235,15 +236,13 @@ class AdversarialNet(NeuralNet):
         self.history.record_batch("train_loss", loss.item())
         self.notify("on_batch_end", batch=first, training=True, loss=loss)
 
-    def _update(self, batch: Batch) -> None:
-        if self._gradient_listeners:
-            self.notify(
-                "on_grad_computed",
-                named_parameters=self.module_.named_parameters(),
-                batch=batch,
-                training=True,
-            )
-        self.optimizer_.step()
+    def _notify_gradients(
+        self, networks: list[DomainAdversarialNetwork], batches: Sequence[Batch]
+    ) -> None:
+        """Notify once for each network: what clips a gradient's norm means that of one."""
+        for network, batch in zip(networks, batches, strict=True):
+            parameters = network.named_parameters()
+            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
 
     def _record(self, members: list[dict[str, float]]) -> None:
         """Record figures of all networks: their means, and for several those of each."""
@@ -255,17 +254,17 @@ class AdversarialNet(NeuralNet):
             both = [{**old, **new} for old, new in zip(before, members, strict=True)]
             self.history.record("members", both)
 
-    def _progress(self, offset: int = 0) -> float:
-        """Return p, the share of all steps done, in [0, 1]."""
-        return min(1.0, (self.steps_done_ + offset) / self.plan.total_steps)
+    def _progress(self, member: int, offset: int = 0) -> float:
+        """Return p, the share of all steps of a network that are done, in [0, 1]."""
+        return min(1.0, (self.steps_done_[member] + offset) / self.plan.total_steps[member])
 
     def _lambda_factor(self, progress: float) -> float:
         return float(self.plan.lambda_schedule(progress))
 
-    def _schedule_lr(self) -> None:
+    def _schedule_lr(self, progress: float) -> None:
         if isinstance(self.plan.lr_schedule, Constant):
             return  # a callback may set the rate
-        factor = self.plan.lr_schedule(self._progress())
+        factor = self.plan.lr_schedule(progress)
         for group in self.optimizer_.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 

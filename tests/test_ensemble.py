@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
+from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 from skdann import DANNClassifier
@@ -89,6 +90,16 @@ def test_each_member_stops_at_its_own_best_epoch(blobs):
     np.testing.assert_allclose(
         fitted.transform(blobs[0])[:, :100], single.transform(blobs[0]), atol=1e-3
     )
+
+
+def test_gradients_are_clipped_by_the_norm_of_each_member_alone(blobs):
+    settings = {"callbacks": [GradientNormClipping(0.1)], "optimizer": "sgd", "lr": 0.1}
+    fitted = classifier(**settings).fit(*blobs)
+    single = classifier(**settings, n_members=1).fit(*blobs)
+    free = classifier(optimizer="sgd", lr=0.1, n_members=1).fit(*blobs)
+    embedding = single.transform(blobs[0])
+    np.testing.assert_allclose(fitted.transform(blobs[0])[:, :100], embedding, atol=1e-4)
+    assert np.abs(free.transform(blobs[0]) - embedding).max() > 0.01
 
 
 def test_partial_fit_warm_start_and_pickles_keep_all_members(blobs):

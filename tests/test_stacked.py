@@ -1,6 +1,7 @@
 """The gradient by hand against autograd, and k networks together against each alone."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
         copy.deepcopy(members),
         plan=TrainingPlan(
             lambda_max=tuple(lambda_max), optimizer=optimizer,
-            total_steps=epochs * len(batches[0]), verbose=False, **settings,
+            total_steps=tuple(epochs * len(one) for one in batches), verbose=False, **settings,
         ),
         device=CPU,
         callbacks=[],
@@ -102,7 +103,7 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
     fast = trained([start], [1], [data], lambda_max=[lambda_max])
     by_autograd()
     general = trained([start], [1], [data], lambda_max=[lambda_max])
-    assert fast.steps_done_ == general.steps_done_ == STEPS
+    assert fast.steps_done_ == general.steps_done_ == [STEPS]
     assert_same_weights(fast.module_, general.module_, 1e-5)
     moved = (
         fast.module_.feature_extractor.layers[0].weight - start.feature_extractor.layers[0].weight
@@ -196,21 +197,20 @@ def test_each_of_several_networks_is_as_if_trained_alone(monkeypatch, group_byte
                 assert row["members"][i][name] == pytest.approx(expected[name], abs=1e-4)
 
 
-def test_networks_may_have_rows_of_their_own_out_of_one_array(monkeypatch):
+def test_networks_may_have_rows_of_their_own_out_of_one_array():
     data = made_data()
-    half = np.arange(160) % 2
+    # Two with as many steps an epoch as each other, and one with fewer.
     parts = []
-    for which in (0, 1):
-        rows = np.flatnonzero(half == which)
+    for rows in (np.arange(0, 160, 2), np.arange(1, 160, 2), np.arange(40)):
         changes = {"source_rows": rows, "y_source": data.y_source[rows]}
-        parts.append(_training.TrainingData(**{**vars(data), **changes}))
-    together = trained([network(), network()], [1, 1], parts, lambda_max=[1.0, 1.0])
+        parts.append(dataclasses.replace(data, **changes))
+    together = trained([network() for _ in parts], [1, 1, 1], parts, lambda_max=[1.0] * 3)
+    assert together.steps_done_ == [25, 25, 15]
     for part, member in zip(parts, together.members_, strict=True):
-        assert_same_weights(
-            trained([network()], [1], [part], lambda_max=[1.0]).module_, member, 1e-4
-        )
+        alone = trained([network()], [1], [part], lambda_max=[1.0])
+        assert_same_weights(alone.module_, member, 1e-4)
     with pytest.raises(AssertionError):
-        assert_same_weights(*together.members_, 1e-3)
+        assert_same_weights(*together.members_[:2], 1e-3)
 
 
 def test_the_figures_of_several_networks_are_means():
@@ -218,3 +218,13 @@ def test_the_figures_of_several_networks_are_means():
     for row in net.history:
         for name in ("label_loss", "domain_loss", "domain_accuracy", "lambda"):
             assert row[name] == pytest.approx(np.mean([one[name] for one in row["members"]]))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_the_gradient_by_hand_is_that_of_autograd_too(by_autograd):
+    X, y = (rows.numpy() for rows in (torch.randn(300, 5), torch.arange(300) % 3))
+    settings = {"device": "cuda", "max_epochs": 10, "dropout": 0.0, "random_state": 0}
+    fast = DANNClassifier(n_members=3, **settings).fit(X, y, X + 0.5)
+    by_autograd()
+    general = DANNClassifier(n_members=3, **settings).fit(X, y, X + 0.5)
+    np.testing.assert_allclose(fast.predict_proba(X), general.predict_proba(X), atol=1e-4)
