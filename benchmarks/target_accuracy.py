@@ -8,13 +8,14 @@ on target rows that were not in the fit (mean over the seeds), then the means pe
 over all pairs, on how many pairs an adapting contestant is more than one point worse than the
 network without adaptation, and the Amazon mean next to published ones.
 
-All contestants are fitted with their default settings, nothing is chosen by a label of the
-target. Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later
+All contestants are fitted with their default settings, or the one that their name tells; nothing
+is chosen by a label of the target. Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later
 call fits only what is not in it: delete the file (or its rows) after a change to a contestant.
 """
 
 import argparse
 import csv
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -80,7 +81,13 @@ CONTESTANTS = {
     REFERENCE: Contestant(lambda seed: dann(seed, lambda_max=0)),
     "skdann": Contestant(dann),
     "hand-written loop": Contestant(OnArrays),
+    "five members": Contestant(functools.partial(dann, n_members=5)),
+    **{
+        f"batch {size}": Contestant(functools.partial(dann, batch_size=size))
+        for size in (64, 128, 256, 512, 1024, 2048)
+    },
 }
+DEFAULT_CONTESTANTS = [*CONTESTANTS][:5]
 
 
 def fit_and_score(pair: ShiftedPair, contestant: str, seed: int) -> dict[str, Any]:
@@ -220,7 +227,9 @@ def report(results: pd.DataFrame, options: argparse.Namespace) -> str:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Print target accuracy as Markdown tables.")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS])
+    parser.add_argument(
+        "--contestants", nargs="+", choices=CONTESTANTS, default=DEFAULT_CONTESTANTS
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")

@@ -38,7 +38,7 @@ _AUTO_STEPS = 1000
 
 # batch_size="auto": a power of two in these bounds, such that a full fit still has so many steps.
 _AUTO_BATCH_SIZES = 64, 1024
-_AUTO_BATCH_STEPS = 3000
+_AUTO_BATCH_STEPS = 1500
 
 
 def _saw_target(estimator):
@@ -124,10 +124,11 @@ class DANNClassifier(
     weight_decay : float >= 0, default=0.0001
         As the optimizer understands it; for "adam" and "sgd" half the L2 penalty's factor.
 
-    batch_size : int >= 1 or "auto", default=64
+    batch_size : int >= 1 or "auto", default="auto"
         Source rows per gradient step; as many target rows join them (the paper's batch of 128
         is 64 here). Fewer where the source has fewer rows. "auto" takes the largest power of
-        two from 64 to 1024 that leaves at least 3,000 steps.
+        two from 64 to 1024 that leaves at least 1,500 steps: with `max_epochs` "auto", 64 up to
+        6,400 source rows.
 
     max_epochs : int >= 1 or "auto", default="auto"
         Passes over the source rows. "auto" means 30, or more on small data until there
@@ -318,7 +319,7 @@ class DANNClassifier(
         lr=0.001,
         lr_schedule="constant",
         weight_decay=0.0001,
-        batch_size=64,
+        batch_size="auto",
         max_epochs="auto",
         n_members=1,
         class_weight=None,
