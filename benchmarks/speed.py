@@ -129,7 +129,7 @@ def growth(options: argparse.Namespace) -> str:
     rows = []
     for n_features in (50, 500):
         sizes = {f"{n:,}": made_data(n, n_features) for n in (2_000, 20_000, 200_000)}
-        classifier = DANNClassifier(max_epochs=1, random_state=0)
+        classifier = DANNClassifier(batch_size=64, max_epochs=1, random_state=0)
         contestants = {
             name: functools.partial(classifier.fit, *data) for name, data in sizes.items()
         }

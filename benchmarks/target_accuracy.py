@@ -9,8 +9,9 @@ over all pairs, on how many pairs an adapting contestant is more than one point 
 network without adaptation, and the Amazon mean next to published ones.
 
 All contestants are fitted with their default settings, or the one that their name tells; nothing
-is chosen by a label of the target. Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later
-call fits only what is not in it: delete the file (or its rows) after a change to a contestant.
+is chosen by a label of the target. Progress goes to stderr. With --cache every fit is appended to
+a CSV file, and a later call fits only what is not in it: delete the file (or its rows) after a
+change to a contestant.
 """
 
 import argparse

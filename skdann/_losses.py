@@ -58,8 +58,7 @@ def cross_entropy_gradient(logits: Tensor, codes: Tensor, weights: Tensor | None
         Of the sum of the k losses: each row's softmax minus its one-hot code, weighted.
     """
     gradient = torch.softmax(logits, dim=-1)
-    index = codes.unsqueeze(-1)
-    gradient.scatter_add_(-1, index, torch.full_like(index, -1.0, dtype=logits.dtype))
+    gradient.scatter_(-1, codes.unsqueeze(-1), -1.0, reduce="add")
     if weights is not None:
         gradient.mul_(weights.unsqueeze(-1))
     return gradient.mul_(1.0 / logits.shape[-2])

@@ -221,7 +221,7 @@ def joint_output(networks: Sequence[DomainAdversarialNetwork], X: Tensor, of: st
     """
     embeddings = [network.embed(X) for network in networks]
     if of == "embedding":
-        return torch.cat(embeddings, dim=1)
+        return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
     logits = [getattr(n, of)(e) for n, e in zip(networks, embeddings, strict=True)]
     if len(logits) == 1:
         return logits[0]

@@ -30,10 +30,10 @@ from skdann._randomness import RandomStreams, draw_keep_masks_
 _aten = torch.ops.aten
 DERIVATIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
     "identity": lambda g, before, after: g,
-    "logistic": lambda g, before, after: _aten.sigmoid_backward(g, after, grad_input=g),
-    "tanh": lambda g, before, after: _aten.tanh_backward(g, after, grad_input=g),
-    "relu": lambda g, before, after: _aten.threshold_backward(g, after, 0, grad_input=g),
-    "gelu": lambda g, before, after: _aten.gelu_backward(g, before, grad_input=g),
+    "logistic": lambda g, before, after: _aten.sigmoid_backward.grad_input(g, after, grad_input=g),
+    "tanh": lambda g, before, after: _aten.tanh_backward.grad_input(g, after, grad_input=g),
+    "relu": lambda g, before, after: _aten.threshold_backward.grad_input(g, after, 0, grad_input=g),
+    "gelu": lambda g, before, after: _aten.gelu_backward.grad_input(g, before, grad_input=g),
 }
 
 
@@ -92,8 +92,9 @@ class StackedObjective:
         label_logits = self._label.forward(embedding[:, :n_source], self._label_dropout)
         domain_logits = self._domain.forward(embedding, self._domain_dropout)
         gradient = self._domain.backward(_domain_gradient(domain_logits, batch))
-        gradient *= -coefficient.view(-1, 1, 1)  # the reversal
-        gradient[:, :n_source] += self._label.backward(_label_gradient(label_logits, batch))
+        gradient.mul_(coefficient.neg().view(-1, 1, 1))  # the reversal
+        label_gradient = self._label.backward(_label_gradient(label_logits, batch))
+        gradient[:, :n_source].add_(label_gradient)
         self._features.backward(gradient, to_inputs=False)
         return Logits(label_logits, domain_logits)
 
@@ -180,7 +181,7 @@ class _StackedPart:
             layer, passed = self._layers[i], self._passed[i]
             if i < self._n_hidden:
                 if passed.mask is not None:
-                    gradient *= passed.mask
+                    gradient.mul_(passed.mask)
                 self._derivative(gradient, passed.before, passed.after)
             torch.bmm(gradient.transpose(1, 2), passed.x, out=layer.weight_gradient)
             torch.sum(gradient, dim=1, keepdim=True, out=layer.bias_gradient)

@@ -336,12 +336,12 @@ class AdversarialNet(NeuralNet):
         result: Any = None
         with torch.inference_mode():
             for positions, chunk in chunks:
-                output = finish(joint_output(networks, chunk, of)).cpu().numpy()
+                output = finish(joint_output(networks, chunk, of))
                 if result is None:
                     n_rows = X.shape[0] if rows is None else len(rows)
-                    result = np.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+                    result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
                 result[positions] = output
-        return result
+        return result.numpy()
 
 
 # -- helpers ---------------------------------------------------------------------------------
