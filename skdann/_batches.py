@@ -22,6 +22,8 @@ from skdann._inputs import TrainingData
 
 # Prepared at once: enough to spread the cost of preparing, small enough for a cache.
 _BLOCK_BYTES = 8 * 2**20
+# Weights pass through the cache once a chunk: a few wide rows don't pay for that.
+_ROWS_PER_CHUNK = 128
 # What the indices, codes and weights of a row take meanwhile.
 _INDEX_BYTES = 64
 
@@ -237,7 +239,7 @@ def row_chunks(
     the data; without `copy` they may be views of it.
     """
     row_bytes = 4 * int(np.prod(X.shape[1:]))
-    step = max(1, _BLOCK_BYTES // (8 * row_bytes))
+    step = max(_ROWS_PER_CHUNK, _BLOCK_BYTES // (8 * row_bytes))
     n_rows = X.shape[0] if rows is None else len(rows)
     for start in range(0, n_rows, step):
         positions = slice(start, min(start + step, n_rows))

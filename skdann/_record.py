@@ -22,14 +22,24 @@ class RunningMeans:
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
-        self._waiting: list[tuple[Logits, Batch]] = []
+        self._logits: Logits | None = None
+        self._batches: list[Batch] = []
         self._sums: dict[str, np.ndarray] = {}
         self._count = 0
 
     def add(self, logits: Logits, batch: Batch) -> None:
-        """Take in one step."""
-        self._waiting.append((logits, batch._replace(X=logits.label[:, :0])))  # let X go
-        if len(self._waiting) == _STEPS_PER_READING:
+        """Take in one step.
+
+        The logits are copied to where those of all waiting steps are: if they were kept, each
+        would pin the memory around it, many times its own.
+        """
+        if self._logits is None:
+            self._logits = Logits(_room_for(logits.label), _room_for(logits.domain))
+        for room, values in zip(self._logits, logits, strict=True):
+            if room is not None and values is not None:
+                room[len(self._batches)].copy_(values)
+        self._batches.append(batch._replace(X=batch.y))  # X may go
+        if len(self._batches) == _STEPS_PER_READING:
             self._read()
 
     def result(self) -> list[dict[str, float]]:
@@ -40,13 +50,15 @@ class RunningMeans:
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _read(self) -> None:
-        if not self._waiting:
+        n_steps = len(self._batches)
+        if self._logits is None or n_steps == 0:
             return
-        for name, rows in _figures_of_rows(self._waiting).items():
+        logits = Logits(*(None if room is None else room[:n_steps] for room in self._logits))  # type: ignore[arg-type]
+        for name, rows in _figures_of_rows(logits, self._batches).items():
             sums = rows.mean(dim=-1).sum(dim=0).cpu().numpy().astype(np.float64)
             self._sums[name] = self._sums.get(name, 0.0) + sums
-        self._count += len(self._waiting)
-        self._waiting = []
+        self._count += n_steps
+        self._batches = []
         if not all(np.isfinite(total).all() for total in self._sums.values()):
             raise ValueError(
                 f"The loss became NaN or infinite in epoch {self._epoch}. Likely causes: "
@@ -56,10 +68,9 @@ class RunningMeans:
             )
 
 
-def _figures_of_rows(steps: list[tuple[Logits, Batch]]) -> dict[str, Tensor]:
+def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
     """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
-    logits = Logits(*map(_over_steps, zip(*(logits for logits, _ in steps), strict=True)))
-    batches = Batch(*map(_over_steps, zip(*(batch for _, batch in steps), strict=True)))
+    batches = Batch(*(_over_steps(values) for values in zip(*steps, strict=True)))
     figures = {"label_loss": row_losses(logits.label, batches.y, batches.label_weight)}
     if logits.domain is not None and batches.domain is not None:
         figures["domain_loss"] = row_losses(logits.domain, batches.domain, batches.domain_weight)
@@ -69,6 +80,10 @@ def _figures_of_rows(steps: list[tuple[Logits, Batch]]) -> dict[str, Tensor]:
 
 def _over_steps(values: Sequence[Tensor | None]) -> Any:
     return None if values[0] is None else torch.stack([v for v in values if v is not None])
+
+
+def _room_for(logits: Tensor | None) -> Any:
+    return None if logits is None else logits.new_empty((_STEPS_PER_READING, *logits.shape))
 
 
 def mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:

@@ -344,6 +344,7 @@ def test_stacked_batches_keep_what_is_missing_missing():
     [(1, range(1, 11)), (8 * 12 * 4, [4, 8, 10]), (8 * 12 * 5, [5, 10]), (2**20, [10])],
 )
 def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
+    monkeypatch.setattr(_batches, "_ROWS_PER_CHUNK", 1)
     monkeypatch.setattr(_batches, "_BLOCK_BYTES", block_bytes)
     X = rows_of(np.arange(10), (3,))
     slices, chunks = zip(*row_chunks(kind(X), CPU), strict=True)
@@ -354,6 +355,7 @@ def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
 
 
 def test_chunks_of_images_are_bounded_by_the_size_of_an_image(monkeypatch):
+    monkeypatch.setattr(_batches, "_ROWS_PER_CHUNK", 1)
     monkeypatch.setattr(_batches, "_BLOCK_BYTES", 8 * (4 * 2 * 3 * 3) * 2)
     X = rows_of(np.arange(5), (2, 3, 3))
     chunks = [chunk for _, chunk in row_chunks(X, CPU)]
@@ -361,8 +363,14 @@ def test_chunks_of_images_are_bounded_by_the_size_of_an_image(monkeypatch):
     assert np.array_equal(torch.cat(chunks).numpy(), X)
 
 
+def test_chunks_of_wide_rows_are_not_too_few_rows():
+    X = sparse.csr_array((300, 10**6), dtype=np.float32)
+    assert [len(chunk) for _, chunk in row_chunks(X[:, :20_000], CPU)] == [128, 128, 44]
+
+
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csr_matrix])
 def test_chunks_of_some_rows_come_in_their_order(monkeypatch, kind):
+    monkeypatch.setattr(_batches, "_ROWS_PER_CHUNK", 1)
     monkeypatch.setattr(_batches, "_BLOCK_BYTES", 8 * 12 * 2)
     X = rows_of(np.arange(10), (3,))
     slices, chunks = zip(*row_chunks(kind(X), CPU, np.array([7, 0, 7])), strict=True)
