@@ -115,7 +115,7 @@ def main() -> None:
         )
         rows.append([case, f"{statistics.median(peaks):.0f} ({peaks[0]:.0f}-{peaks[-1]:.0f})"])
         print(*rows[-1], file=sys.stderr)
-    text = markdown(["one epoch, batch of 64 + 64", "peak above what was held, MB"], rows)
+    text = markdown(["one epoch, default batch", "peak above what was held, MB"], rows)
     print(text)
     if options.output:
         options.output.write_text(text + "\n")
