@@ -53,7 +53,7 @@ class StackedObjective:
     """The objectives of k networks of equal sizes, whose gradients are found together.
 
     The networks' parameters become views of tensors that hold those of all k, and their
-    ``grad`` likewise; to every other user they are ordinary parameters.
+    ``grad`` after each step likewise; to every other user they are ordinary parameters.
 
     Parameters
     ----------
@@ -125,6 +125,12 @@ class _Layer(NamedTuple):
     bias: Tensor
     weight_gradient: Tensor
     bias_gradient: Tensor
+    of_parameters: list[tuple[Tensor, Tensor]]
+
+    def hand_out(self) -> None:
+        """Make the gradients those of the parameters; a callback may have put others there."""
+        for parameter, gradient in self.of_parameters:
+            parameter.grad = gradient
 
 
 class _Passed(NamedTuple):
@@ -185,29 +191,31 @@ class _StackedPart:
                 self._derivative(gradient, passed.before, passed.after)
             torch.bmm(gradient.transpose(1, 2), passed.x, out=layer.weight_gradient)
             torch.sum(gradient, dim=1, keepdim=True, out=layer.bias_gradient)
+            layer.hand_out()
             if i > 0 or to_inputs:
                 gradient = torch.bmm(gradient, layer.weight)
         return gradient
 
 
 def _stacked_layer(layers: Sequence[nn.Linear]) -> _Layer:
-    weight, weight_gradient = _joined([layer.weight for layer in layers])
-    bias, bias_gradient = _joined([layer.bias for layer in layers])
-    return _Layer(weight, bias.unsqueeze(1), weight_gradient, bias_gradient.unsqueeze(1))
+    weight, weight_gradient = _joined(weights := [layer.weight for layer in layers])
+    bias, bias_gradient = _joined(biases := [layer.bias for layer in layers])
+    of_parameters = [*zip(weights, weight_gradient, strict=True)]
+    of_parameters += zip(biases, bias_gradient, strict=True)
+    return _Layer(
+        weight, bias.unsqueeze(1), weight_gradient, bias_gradient.unsqueeze(1), of_parameters
+    )
 
 
 def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return a tensor of which the parameters become views, and the same for their ``grad``."""
+    """Return a tensor of which the parameters become views, and one for their gradients."""
     if len(parameters) == 1:
         values = parameters[0].data[None]
     else:
         values = torch.stack([parameter.data for parameter in parameters])
         for parameter, value in zip(parameters, values, strict=True):
             parameter.data = value
-    gradients = torch.zeros_like(values)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    return values, gradients
+    return values, torch.empty_like(values)
 
 
 def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:

@@ -173,6 +173,30 @@ def test_a_subclass_of_our_layers_is_not_taken_for_ours():
     assert not can_be_stacked(changed)
 
 
+class Halve(Callback):
+    """Puts other gradients in the place of ours."""
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        for _, parameter in named_parameters:
+            parameter.grad = parameter.grad / 2
+
+
+class Clear(Callback):
+    """Takes the gradients away when the step is done."""
+
+    def on_batch_end(self, net, **kwargs):
+        net.optimizer_.zero_grad()
+
+
+@pytest.mark.parametrize("callback", [Halve, Clear])
+def test_a_callback_may_replace_gradients_step_by_step(moons, by_autograd, callback):
+    settings = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "random_state": 0}
+    fast = DANNClassifier(max_epochs=3, callbacks=[callback], **settings).fit(*moons)
+    by_autograd()
+    general = DANNClassifier(max_epochs=3, callbacks=[callback], **settings).fit(*moons)
+    assert_same_weights(fast.module_, general.module_, 1e-5)
+
+
 # -- together and alone ----------------------------------------------------------------------
 
 
