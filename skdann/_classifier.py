@@ -138,7 +138,7 @@ class DANNClassifier(
         Networks in an ensemble, each with its own initial weights, order of rows and dropout;
         their probabilities are averaged and their embeddings stand side by side. The first is
         the network of ``n_members=1``. They are trained together: 16 small networks take about
-        four times as long as one.
+        eight times as long as one.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the label loss, as elsewhere in scikit-learn.
