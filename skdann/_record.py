@@ -13,8 +13,10 @@ from skdann._batches import Batch
 from skdann._losses import hits, row_losses
 from skdann._objective import Logits
 
-# Losses are read back, and looked at for NaN, once in so many steps.
+# Losses are read back, and looked at for NaN, once in so many steps; sooner where the logits
+# of so many would take more than this.
 _STEPS_PER_READING = 256
+_BYTES_PER_READING = 16 * 2**20
 
 
 class RunningMeans:
@@ -34,12 +36,12 @@ class RunningMeans:
         would pin the memory around it, many times its own.
         """
         if self._logits is None:
-            self._logits = Logits(_room_for(logits.label), _room_for(logits.domain))
+            self._logits = _room_for(logits)
         for room, values in zip(self._logits, logits, strict=True):
             if room is not None and values is not None:
                 room[len(self._batches)].copy_(values)
         self._batches.append(batch._replace(X=batch.y))  # X may go
-        if len(self._batches) == _STEPS_PER_READING:
+        if len(self._batches) == len(self._logits.label):
             self._read()
 
     def result(self) -> list[dict[str, float]]:
@@ -82,8 +84,12 @@ def _over_steps(values: Sequence[Tensor | None]) -> Any:
     return None if values[0] is None else torch.stack([v for v in values if v is not None])
 
 
-def _room_for(logits: Tensor | None) -> Any:
-    return None if logits is None else logits.new_empty((_STEPS_PER_READING, *logits.shape))
+def _room_for(logits: Logits) -> Logits:
+    """Return memory for the logits of some steps, along a leading axis."""
+    step_bytes = sum(4 * values.numel() for values in logits if values is not None)
+    n_steps = max(1, min(_STEPS_PER_READING, _BYTES_PER_READING // step_bytes))
+    rooms = [None if one is None else one.new_empty((n_steps, *one.shape)) for one in logits]
+    return Logits(*rooms)  # type: ignore[arg-type]
 
 
 def mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:

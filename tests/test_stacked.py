@@ -9,7 +9,7 @@ import torch
 from skorch.callbacks import Callback, Freezer
 from torch import nn
 
-from skdann import DANNClassifier, _training
+from skdann import DANNClassifier, _record, _training
 from skdann._batches import DomainBatches, RowTables
 from skdann._inputs import read_training_data
 from skdann._network import ACTIVATIONS, Architecture, build_network
@@ -235,6 +235,17 @@ def test_networks_may_have_rows_of_their_own_out_of_one_array():
         assert_same_weights(alone.module_, member, 1e-4)
     with pytest.raises(AssertionError):
         assert_same_weights(*together.members_[:2], 1e-3)
+
+
+@pytest.mark.parametrize("bytes_per_reading", [1, 3000])
+def test_figures_are_the_same_however_often_they_are_read(monkeypatch, bytes_per_reading):
+    data = made_data(weights=True)
+    rarely = trained([network()], [1], [data], lambda_max=[1.0]).history
+    monkeypatch.setattr(_record, "_BYTES_PER_READING", bytes_per_reading)
+    often = trained([network()], [1], [data], lambda_max=[1.0]).history
+    for row, expected in zip(often, rarely, strict=True):
+        for name in ("label_loss", "domain_loss", "domain_accuracy"):
+            assert row[name] == pytest.approx(expected[name], rel=1e-5)
 
 
 def test_the_figures_of_several_networks_are_means():
