@@ -1,6 +1,6 @@
 """Print the peak memory of fits and predictions above what the process held before.
 
-    python benchmarks/memory.py [--cases dense csr ...] [--rounds 5] [--output FILE.md]
+    python benchmarks/memory.py [--cases CASE ...] [--rounds 5] [--output FILE.md]
 
 Each run is a process of its own, which makes its rows, notes its resident memory, and asks the
 kernel (Linux) for the peak of resident memory during the call. Figures are medians, with range.
@@ -35,6 +35,7 @@ def on_disk(n_rows: int, n_features: int, seed: int) -> np.ndarray:
     np.save(path, dense(n_rows, n_features, seed))
     rows = np.load(path, mmap_mode="r")
     path.unlink()  # the map keeps it until the process ends
+    path.parent.rmdir()
     return rows
 
 

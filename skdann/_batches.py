@@ -192,7 +192,7 @@ class RowTables:
 
 
 def stacked(batches: Sequence[Batch]) -> Batch:
-    """Return the batches of k networks as one, with a leading axis of length k."""
+    """Return k batches, of as many networks or steps, as one with a leading axis of length k."""
 
     def along_axis(values: Sequence[Tensor | None]) -> Tensor | None:
         first = values[0]

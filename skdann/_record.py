@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from skdann._batches import Batch
+from skdann._batches import Batch, stacked
 from skdann._losses import hits, row_losses
 from skdann._objective import Logits
 
@@ -72,16 +69,12 @@ class RunningMeans:
 
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
     """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
-    batches = Batch(*(_over_steps(values) for values in zip(*steps, strict=True)))
+    batches = stacked(steps)
     figures = {"label_loss": row_losses(logits.label, batches.y, batches.label_weight)}
     if logits.domain is not None and batches.domain is not None:
         figures["domain_loss"] = row_losses(logits.domain, batches.domain, batches.domain_weight)
         figures["domain_accuracy"] = hits(logits.domain, batches.domain)
     return figures
-
-
-def _over_steps(values: Sequence[Tensor | None]) -> Any:
-    return None if values[0] is None else torch.stack([v for v in values if v is not None])
 
 
 def _room_for(logits: Logits) -> Logits:
