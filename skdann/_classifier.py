@@ -14,6 +14,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -29,6 +30,7 @@ from skdann._inputs import (
 from skdann._network import ACTIVATIONS, Architecture, build_network
 from skdann._optimizers import optimizer_factory
 from skdann._randomness import random_streams
+from skdann._scaling import SCALINGS, domain_codes, fit_scaling
 from skdann._schedules import lambda_schedule, lr_schedule
 from skdann._training import AdversarialNet, EpochData, TrainingPlan
 
@@ -99,6 +101,15 @@ class DANNClassifier(
         is 1 for the source plus the number of target domains; it must return logits. The
         gradient reversal stands in front of it in any case.
 
+    input_scaling : {"none", "source", "both", "domain"}, default="none"
+        How columns are scaled, as the first thing in the network and without a copy of the data:
+        to mean 0 and deviation 1 by the statistics of the source rows, of both domains (each
+        with half the weight), or of each domain by its own, and cut at +-8. A column that is
+        constant in the rows that its statistics come from becomes 0; sparse columns are not
+        shifted. With "domain", what `predict` and the others are given counts as target rows
+        unless their `domain` says otherwise. `partial_fit` takes the statistics of its first
+        chunk.
+
     lambda_max : float >= 0, default=1.0
         Strength of adaptation at the end of `lambda_schedule`. With 0 the classifier is the
         source-only network, and the domain classifier only watches.
@@ -156,8 +167,8 @@ class DANNClassifier(
         Used with `early_stopping`.
 
     warm_start : bool, default=False
-        Start `fit` from the weights of the previous `fit`, which must have had the same
-        classes and sizes. Optimizer and schedules start anew.
+        Start `fit` from the weights of the previous `fit`, which must have had the same sizes
+        and all the classes of the new labels. Optimizer, schedules and input scaling start anew.
 
     callbacks : list of skorch callbacks, default=None
         They are copied, and called with the skorch net. What they may monitor is what
@@ -262,6 +273,12 @@ class DANNClassifier(
 
     __metadata_request__fit = {"X_tgt": True}
     __metadata_request__partial_fit = {"X_tgt": True}
+    __metadata_request__predict = {"domain": True}
+    __metadata_request__predict_proba = {"domain": True}
+    __metadata_request__predict_log_proba = {"domain": True}
+    __metadata_request__decision_function = {"domain": True}
+    __metadata_request__transform = {"domain": True}
+    __metadata_request__score = {"domain": True}
 
     _parameter_constraints = {
         "hidden_layer_sizes": [Interval(numbers.Integral, 1, None, closed="left"), tuple, list],
@@ -280,6 +297,7 @@ class DANNClassifier(
         "feature_extractor": [torch.nn.Module, callable, None],
         "label_predictor": [torch.nn.Module, callable, None],
         "domain_classifier": [torch.nn.Module, callable, None],
+        "input_scaling": [StrOptions(set(SCALINGS))],
         "lambda_max": [Interval(numbers.Real, 0, None, closed="left")],
         "lambda_schedule": [StrOptions({"ramp", "constant"}), callable],
         "gamma": [Interval(numbers.Real, 0, None, closed="neither")],
@@ -312,6 +330,7 @@ class DANNClassifier(
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
+        input_scaling="none",
         lambda_max=1.0,
         lambda_schedule="ramp",
         gamma=10.0,
@@ -340,6 +359,7 @@ class DANNClassifier(
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
+        self.input_scaling = input_scaling
         self.lambda_max = lambda_max
         self.lambda_schedule = lambda_schedule
         self.gamma = gamma
@@ -392,14 +412,15 @@ class DANNClassifier(
             For unusable input, naming the argument and the cure; the estimator is then as it
             was before the call. Also when the loss stops being finite.
         """
-        data = self._read(X, y, X_tgt, sample_weight)
+        goes_on = self.warm_start and hasattr(self, "net_")
+        data = self._read(X, y, X_tgt, sample_weight, self.classes_ if goes_on else None)
         device = resolve_device(self.device)
         streams = random_streams(self.random_state, device, n_members=self.n_members)
         train, valid = zip(*(self._split(data, one) for one in streams), strict=True)
         batch_size = self._batch_size_for(self._passes() * len(train[0].y_source))
         batches = self._batches(train, batch_size, streams, device)
         epochs = self._epochs(len(batches[0]))
-        net = self._new_net(data, streams, device, total_steps=epochs * len(batches[0]))
+        net = self._new_net(train, streams, device, total_steps=epochs * len(batches[0]))
         net.train(EpochData(batches, list(valid)), streams, epochs)
         return self._keep(net, data, batch_size)
 
@@ -446,7 +467,7 @@ class DANNClassifier(
             total_rows = total_rows or self._passes() * len(data.y_source)
             batch_size = self._batch_size_for(total_rows)
             total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
-            net = self._new_net(data, streams, device, total_steps)
+            net = self._new_net([data] * members, streams, device, total_steps)
         else:
             batch_size = self.batch_size_ if self.batch_size == "auto" else self.batch_size
             net = copy.deepcopy(self.net_)
@@ -474,7 +495,8 @@ class DANNClassifier(
                 SourceOnlyWarning,
                 stacklevel=4,
             )
-        warn_about_target_scale(data)
+        if self.input_scaling != "domain":
+            warn_about_target_scale(data)
         return data
 
     def _split(self, data, streams):
@@ -510,7 +532,7 @@ class DANNClassifier(
             return self.max_epochs
         return max(_AUTO_EPOCHS, math.ceil(_AUTO_STEPS / steps_per_epoch))
 
-    def _new_net(self, data, streams, device, total_steps):
+    def _new_net(self, train, streams, device, total_steps):
         plan = TrainingPlan(
             lambda_max=(float(self.lambda_max),) * self.n_members,
             lambda_schedule=lambda_schedule(self.lambda_schedule, self.gamma),
@@ -522,7 +544,9 @@ class DANNClassifier(
             patience=self.n_iter_no_change if self.early_stopping else None,
             verbose=bool(self.verbose),
         )
-        networks = self._starting_networks(data, streams)
+        networks = self._starting_networks(train[0], streams)
+        for data, network in zip(train, networks, strict=True):
+            network.input_scaling = fit_scaling(data, self.input_scaling)
         callbacks = copy.deepcopy(list(self.callbacks or ()))
         return AdversarialNet(networks, plan=plan, device=device, callbacks=callbacks)
 
@@ -597,80 +621,132 @@ class DANNClassifier(
 
     # -- the fitted classifier ---------------------------------------------------------------
 
-    def _outputs(self, X, of, *finish):
+    def _outputs(self, X, domain, of, *finish):
         check_is_fitted(self)
-        return self.net_.outputs(read_rows_like_fitted(X, self, self._row_shape), of, *finish)
+        rows = read_rows_like_fitted(X, self, self._row_shape)
+        codes = domain_codes(domain, rows.shape[0], max(2, self.n_domains_))
+        return self.net_.outputs(rows, of, *finish, domain=codes)
 
-    def predict(self, X):
-        """Return the most probable label of each row, of either domain.
+    def predict(self, X, *, domain=None):
+        """Return the most probable label of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from, which only ``input_scaling="domain"`` asks: target rows by
+            default. A code is 0 for the source, 1 for the first target domain ...
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Elements of `classes_`.
         """
-        codes = self._outputs(X, "label_logits", lambda logits: logits.argmax(dim=1))
+        codes = self._outputs(X, domain, "label_logits", lambda logits: logits.argmax(dim=1))
         return self.classes_[codes]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, domain=None):
         """Return the probability of each class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
         Returns
         -------
         float32 ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; rows sum to 1.
         """
-        return self._outputs(X, "label_logits", _softmax)
+        return self._outputs(X, domain, "label_logits", _softmax)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, *, domain=None):
         """Return the natural logarithm of `predict_proba`, exact for small probabilities.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
         Returns
         -------
         float32 ndarray of shape (n_samples, n_classes)
         """
-        return self._outputs(X, "label_logits", lambda logits: logits.log_softmax(dim=1))
+        return self._outputs(X, domain, "label_logits", lambda logits: logits.log_softmax(dim=1))
 
-    def decision_function(self, X):
+    def decision_function(self, X, *, domain=None):
         """Return the logits; for two classes the log-odds of ``classes_[1]``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
         Returns
         -------
         float32 ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        return self._outputs(X, "label_logits", _decision)
+        return self._outputs(X, domain, "label_logits", _decision)
 
-    def transform(self, X):
+    def transform(self, X, *, domain=None):
         """Return the embedding, what the feature extractor makes of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
         Returns
         -------
         float32 ndarray of shape (n_samples, n_embedding)
         """
-        return self._outputs(X, "embedding")
+        return self._outputs(X, domain, "embedding")
+
+    def fit_transform(self, X, y, X_tgt=None, **fit_params):
+        """Fit, and return the embedding of the source rows.
+
+        Parameters
+        ----------
+        X, y, X_tgt, **fit_params : as in `fit`
+
+        Returns
+        -------
+        float32 ndarray of shape (n_source, n_embedding)
+        """
+        return self.fit(X, y, X_tgt, **fit_params).transform(X, domain="source")
+
+    def score(self, X, y, sample_weight=None, *, domain=None):
+        """Return the accuracy on labelled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`. A fold of source rows is scored with "source".
+
+        Returns
+        -------
+        float in [0, 1]
+        """
+        return accuracy_score(y, self.predict(X, domain=domain), sample_weight=sample_weight)
 
     @available_if(_saw_target)
-    def predict_domain_proba(self, X):
+    def predict_domain_proba(self, X, *, domain=None):
         """Return the probability that a row is a target row, as the embedding shows it.
 
         A good adaptation leaves it near 0.5 for rows of both domains. Only after a `fit` with
@@ -680,12 +756,17 @@ class DANNClassifier(
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
         Returns
         -------
         float32 ndarray of shape (n_samples,)
             Of all target domains together, where there are several.
         """
-        return self._outputs(X, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0])
+        return self._outputs(
+            X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
+        )
 
     def __sklearn_tags__(self):
         """Declare sparse input and the float32 output of `transform`."""

@@ -3,6 +3,7 @@
 Nothing here changes the estimator: a rejected call leaves it as it was.
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from skdann._labels import encode_labels, label_weight, mean_one, read_labels, r
 # moves most columns by far more than a real shift does.
 _WILD_SHIFT = 10.0
 _WILD_SHARE = 0.25
+
+# Statistics of columns take so much memory at once, and at least 64 rows.
+_BLOCK_BYTES = 4 * 2**20
 
 
 class SourceOnlyWarning(UserWarning):
@@ -134,8 +138,8 @@ def warn_about_target_scale(data):
     """Warn when many target columns lie wildly off the source's scale."""
     if data.X_target is None or len(data.row_shape) > 1 or len(data.y_source) < 2:
         return
-    source_mean, source_std = _column_moments(data.X_source)
-    target_mean, target_std = _column_moments(data.X_target)
+    source_mean, source_std = column_moments(data.X_source)
+    target_mean, target_std = column_moments(data.X_target)
     varies = source_std > 1e-6 * (1.0 + np.abs(source_mean))
     unit = np.where(varies, source_std, 1.0)
     off = varies & (
@@ -263,17 +267,47 @@ def _first_position(rows, bad, columns):
     return f"in row {where[0]}, column {where[1] if len(where) == 2 else where[1:]}"
 
 
-def _column_moments(X):
-    """Return mean and standard deviation of each column, without a copy of dense rows."""
-    n_rows = X.shape[0]
-    if sparse.issparse(X):
-        values, n_columns = X.data.astype(np.float64), X.shape[1]
-        mean = np.bincount(X.indices, weights=values, minlength=n_columns) / n_rows
-        square = np.bincount(X.indices, weights=values**2, minlength=n_columns) / n_rows
-        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
-    mean = X.mean(axis=0, dtype=np.float64)
-    square = np.einsum("ij,ij->j", X, X, dtype=np.float64, casting="unsafe") / n_rows
-    return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+def column_moments(X, rows=None, weight=None):
+    """Return mean and standard deviation of each column, without a copy of all dense rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...) or CSR
+    rows : int64 ndarray of shape (n_rows,), default=None
+        Which rows count; None for all.
+    weight : ndarray of shape (n_rows,), default=None
+        Their weights, with a sum above 0.
+
+    Returns
+    -------
+    mean, deviation : float64 ndarray of shape X.shape[1:]
+    """
+    n_rows = X.shape[0] if rows is None else len(rows)
+    share = np.full(n_rows, 1.0 / n_rows) if weight is None else weight / np.sum(weight)
+    total = square = 0.0
+    origin = None
+    size = max(64, _BLOCK_BYTES // (8 * math.prod(X.shape[1:])))
+    for start in range(0, n_rows, size):
+        at = slice(start, start + size)
+        block = X[at if rows is None else rows[at]]
+        if sparse.issparse(block):
+            shares, values = share[at][_row_of_each(block)], block.data.astype(np.float64)
+            total += np.bincount(block.indices, shares * values, minlength=X.shape[1])
+            square += np.bincount(block.indices, shares * values**2, minlength=X.shape[1])
+            continue
+        block = block.reshape(len(block), -1).astype(np.float64)
+        origin = block[0].copy() if origin is None else origin  # large means cost no digits
+        block -= origin
+        total += share[at] @ block
+        square += share[at] @ np.square(block, out=block)
+    deviation = np.sqrt(np.maximum(square - total**2, 0.0)).reshape(X.shape[1:])
+    mean = total if origin is None else total + origin
+    return mean.reshape(X.shape[1:]), deviation
+
+
+def _row_of_each(csr):
+    """Return the row number of each stored value."""
+    return np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
 
 
 def _feature_names(X):

@@ -81,7 +81,8 @@ def encode_labels(labels, classes):
     if len(unknown):
         raise ValueError(
             f"y contains labels {unknown.tolist()} that are not in classes "
-            f"{all_classes.tolist()}; name all classes in the first call of partial_fit."
+            f"{all_classes.tolist()}. Name all classes in the first call of partial_fit; call "
+            "clone(estimator).fit to start anew."
         )
     if len(all_classes) < 2:
         raise ValueError(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from skdann._randomness import PrivateRandomness, RandomStreams, draw_keep_masks_
 from skdann._reversal import reverse_gradient
+from skdann._scaling import InputScaling
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
@@ -116,9 +117,19 @@ class DomainAdversarialNetwork(nn.Module):
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
+        self.input_scaling: InputScaling | None = None
+
+    @property
+    def parts(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        """What is trained."""
+        return self.feature_extractor, self.label_predictor, self.domain_classifier
+
+    def scaled(self, X: Tensor, domain: Tensor | int | None = None) -> Tensor:
+        """Return rows as the feature extractor wants them; see `InputScaling`."""
+        return X if self.input_scaling is None else self.input_scaling(X, domain)
 
     def embed(self, X: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the embedding (n, n_embedding)."""
+        """Return the embedding (n, n_embedding) of scaled rows."""
         return _apply(self.feature_extractor, X, generator)
 
     def label_logits(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -142,7 +153,7 @@ class DomainAdversarialNetwork(nn.Module):
         Parameters
         ----------
         X : Tensor of shape (n, *row_shape)
-            Source rows first, then target rows: both pass the feature extractor at once.
+            Scaled, source rows first, then target rows: both pass the feature extractor at once.
         n_source : int
             How many of the rows are the source's.
         coefficient : Tensor of shape ()
@@ -209,17 +220,23 @@ def build_network(
     return DomainAdversarialNetwork(feature_extractor, label_predictor, domain_classifier)
 
 
-def joint_output(networks: Sequence[DomainAdversarialNetwork], X: Tensor, of: str) -> Tensor:
+def joint_output(
+    networks: Sequence[DomainAdversarialNetwork],
+    X: Tensor,
+    of: str,
+    domain: Tensor | int | None = None,
+) -> Tensor:
     """Return the "embedding", "label_logits" or "domain_logits" of one or several networks.
 
     Embeddings of several networks stand side by side. Their logits are averaged as
     probabilities: the softmax of what is returned is the mean of the networks' softmaxes.
+    `domain` says where the rows are from, for their scaling.
 
     Returns
     -------
     Tensor of shape (n, n_networks * n_embedding), (n, n_classes) or (n, n_domains)
     """
-    embeddings = [network.embed(X) for network in networks]
+    embeddings = [network.embed(network.scaled(X, domain)) for network in networks]
     if of == "embedding":
         return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
     logits = [getattr(n, of)(e) for n, e in zip(networks, embeddings, strict=True)]

@@ -60,7 +60,7 @@ class AutogradObjective:
         assert domain is not None
         streams = self._streams
         self._network.zero_grad()
-        with may_draw_globally(streams.label_modules, *self._network.children()):
+        with may_draw_globally(streams.label_modules, *self._network.parts):
             label_logits, domain_logits = self._network(
                 X, len(y), coefficient[0], streams.label_dropout, streams.domain_dropout
             )
@@ -77,7 +77,7 @@ class AutogradObjective:
         X, y, label_weight, domain, domain_weight = _first(batch)
         streams = self._streams
         self._network.zero_grad()
-        with may_draw_globally(streams.label_modules, *self._network.children()):
+        with may_draw_globally(streams.label_modules, *self._network.parts):
             embedding = self._network.embed(X[: len(y)], streams.label_dropout)
             label_logits = self._network.label_logits(embedding, streams.label_dropout)
         loss, domain_logits = cross_entropy(label_logits, y, label_weight), None

@@ -40,7 +40,7 @@ DERIVATIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
 def can_be_stacked(network: DomainAdversarialNetwork) -> bool:
     """Tell whether the network has only layers of ours, all to be trained and none watched."""
     return (
-        all(map(is_ours, network.children()))
+        all(map(is_ours, network.parts))
         and not any(
             module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
             for module in network.modules()

@@ -28,6 +28,7 @@ from skdann._objective import AutogradObjective, Logits
 from skdann._optimizers import OptimizerFactory
 from skdann._randomness import RandomStreams
 from skdann._record import RunningMeans, mean_loss
+from skdann._scaling import BatchScaling
 from skdann._schedules import Constant, Schedule
 from skdann._stacked import StackedObjective, can_be_stacked
 
@@ -210,13 +211,15 @@ class AdversarialNet(NeuralNet):
             objective = StackedObjective(networks, streams)
         else:
             objective = AutogradObjective(networks[0], streams[0])
+        n_domains = data[group.members[0]].data.n_domains
+        scaling = BatchScaling([network.input_scaling for network in networks], n_domains)
         means = RunningMeans(epoch=len(self.history))
         for batches in zip(*(data[i] for i in group.members), strict=True):
             progress = self._progress(group.members[0])
             self._schedule_lr(progress)
             if self._batch_listeners:
                 self.notify("on_batch_begin", batch=batches[0], training=True)
-            batch = stacked(batches)
+            batch = scaling(stacked(batches))
             if group.adversarial:
                 logits = objective.adversarial(batch, lambda_max * self._lambda_factor(progress))
             else:
@@ -280,10 +283,11 @@ class AdversarialNet(NeuralNet):
     def _valid_figures(
         self, network: DomainAdversarialNetwork, data: TrainingData
     ) -> dict[str, float]:
-        def logits(X: Rows, rows: np.ndarray | None, of: str) -> Tensor:
-            return torch.from_numpy(self.outputs(X, of, rows=rows, networks=[network]))
+        def logits(X: Rows, rows: np.ndarray | None, of: str, domain: Tensor | int) -> Tensor:
+            output = self.outputs(X, of, rows=rows, networks=[network], domain=domain)
+            return torch.from_numpy(output)
 
-        source_label = logits(data.X_source, data.source_rows, "label_logits")
+        source_label = logits(data.X_source, data.source_rows, "label_logits", 0)
         y = torch.from_numpy(data.y_source)
         figures = {
             "valid_label_loss": mean_loss(source_label, y, data.label_weight),
@@ -291,9 +295,9 @@ class AdversarialNet(NeuralNet):
         }
         if data.X_target is None:
             return figures
-        source_domain = logits(data.X_source, data.source_rows, "domain_logits")
-        target_domain = logits(data.X_target, data.target_rows, "domain_logits")
         source, target = torch.zeros_like(y), torch.from_numpy(data.target_domain)
+        source_domain = logits(data.X_source, data.source_rows, "domain_logits", 0)
+        target_domain = logits(data.X_target, data.target_rows, "domain_logits", target)
         loss = mean_loss(source_domain, source, data.domain_weight)
         figures["valid_domain_loss"] = (loss + mean_loss(target_domain, target, None)) / 2
         right = hits(source_domain, source).mean() + hits(target_domain, target).mean()
@@ -308,6 +312,7 @@ class AdversarialNet(NeuralNet):
         *,
         rows: np.ndarray | None = None,
         networks: Sequence[DomainAdversarialNetwork] | None = None,
+        domain: Tensor | int | None = None,
     ) -> np.ndarray:
         """Return what the networks make of all rows, in chunks of bounded size.
 
@@ -323,6 +328,9 @@ class AdversarialNet(NeuralNet):
             Which rows; None for all.
         networks : sequence of DomainAdversarialNetwork, default=None
             Which networks; None for all.
+        domain : int64 Tensor of shape (n_rows,) or int, default=None
+            Codes of the rows' domains, for their scaling: 0 for the source. None for new rows of
+            the target.
 
         Returns
         -------
@@ -336,7 +344,8 @@ class AdversarialNet(NeuralNet):
         result: Any = None
         with torch.inference_mode():
             for positions, chunk in chunks:
-                output = finish(joint_output(networks, chunk, of))
+                code = domain[positions] if isinstance(domain, Tensor) else domain
+                output = finish(joint_output(networks, chunk, of, code))
                 if result is None:
                     n_rows = X.shape[0] if rows is None else len(rows)
                     result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)

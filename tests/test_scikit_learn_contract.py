@@ -205,6 +205,7 @@ TWO_VALUES = {
     "feature_extractor": [None, None],
     "label_predictor": [None, None],
     "domain_classifier": [None, None],
+    "input_scaling": ["both", "domain"],
     "lambda_max": [0, 2.0],
     "lambda_schedule": ["constant", "ramp"],
     "gamma": [1.0, 5],
