@@ -12,7 +12,6 @@ those for predictions and search.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
 import json
 import statistics
@@ -35,6 +34,8 @@ from target_accuracy import markdown
 from torch import nn
 
 from skdann import DANNClassifier
+from skdann._classifier import fit_together
+from skdann._inputs import read_training_data
 
 LOOP = "hand-written loop"
 # Rows a domain, features, batch size (of each domain), epochs.
@@ -80,9 +81,8 @@ def many(options: argparse.Namespace) -> str:
     loop = HandWrittenDANN(epochs=3)
     tensors = [torch.from_numpy(array) for array in data]
     for k in (1, 4, 16, 32, 64):
-        grid = LambdaGrid(n_members=k, max_epochs=3, random_state=0)
         contestants = {
-            "grid": functools.partial(grid.fit, *data),
+            "grid": functools.partial(fit_grid, k, data),
             LOOP: functools.partial(loop.fit, *tensors),
         }
         times = interleaved(contestants, options.rounds)
@@ -152,14 +152,12 @@ class Listening(Callback):
         net.history.record("seen", True)
 
 
-class LambdaGrid(DANNClassifier):
-    """Members with different lambdas."""
-
-    def _new_net(self, *arguments: Any, **settings: Any) -> Any:
-        net = super()._new_net(*arguments, **settings)
-        lambdas = tuple(np.geomspace(0.01, 3, self.n_members).tolist())
-        net.plan = dataclasses.replace(net.plan, lambda_max=lambdas)
-        return net
+def fit_grid(k: int, data: tuple[np.ndarray, ...]) -> None:
+    """Fit k classifiers with different lambdas together."""
+    lambdas = np.geomspace(0.01, 3, k)
+    grid = [DANNClassifier(lambda_max=one, max_epochs=3, random_state=0) for one in lambdas]
+    record = read_training_data(*data, None, class_weight=None, estimator=grid[0])
+    fit_together(grid, [record] * k)
 
 
 def custom_features(n_features: int) -> nn.Module:

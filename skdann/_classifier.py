@@ -19,28 +19,28 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdann._batches import DomainBatches, RowTables, split_validation
+from skdann._batches import RowTables
 from skdann._devices import resolve_device
+from skdann._fitting import (
+    Fit,
+    batch_size_for,
+    member_batches,
+    n_passes,
+    new_net,
+    new_networks,
+    prepared_fit,
+    trained,
+)
 from skdann._inputs import (
     SourceOnlyWarning,
     read_rows_like_fitted,
     read_training_data,
     warn_about_target_scale,
 )
-from skdann._network import ACTIVATIONS, Architecture, build_network
-from skdann._optimizers import optimizer_factory
+from skdann._network import ACTIVATIONS
 from skdann._randomness import random_streams
-from skdann._scaling import SCALINGS, domain_codes, fit_scaling
-from skdann._schedules import lambda_schedule, lr_schedule
-from skdann._training import AdversarialNet, EpochData, TrainingPlan
-
-# max_epochs="auto": so many passes over the source, and on small data at least so many steps.
-_AUTO_EPOCHS = 30
-_AUTO_STEPS = 1000
-
-# batch_size="auto": a power of two in these bounds, such that a full fit still has so many steps.
-_AUTO_BATCH_SIZES = 64, 1024
-_AUTO_BATCH_STEPS = 1500
+from skdann._scaling import SCALINGS, domain_codes
+from skdann._training import EpochData
 
 
 def _saw_target(estimator):
@@ -414,15 +414,10 @@ class DANNClassifier(
         """
         goes_on = self.warm_start and hasattr(self, "net_")
         data = self._read(X, y, X_tgt, sample_weight, self.classes_ if goes_on else None)
-        device = resolve_device(self.device)
-        streams = random_streams(self.random_state, device, n_members=self.n_members)
-        train, valid = zip(*(self._split(data, one) for one in streams), strict=True)
-        batch_size = self._batch_size_for(self._passes() * len(train[0].y_source))
-        batches = self._batches(train, batch_size, streams, device)
-        epochs = self._epochs(len(batches[0]))
-        net = self._new_net(train, streams, device, total_steps=epochs * len(batches[0]))
-        net.train(EpochData(batches, list(valid)), streams, epochs)
-        return self._keep(net, data, batch_size)
+        if goes_on:
+            self._check_continues(data, "warm_start")
+        fit_together([self], [data])
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
@@ -463,16 +458,20 @@ class DANNClassifier(
         done = 0 if first else self.n_iter_
         members = self.n_members
         streams = random_streams(self.random_state, device, epochs_before=done, n_members=members)
+        net = None if first else copy.deepcopy(self.net_)
         if first:
-            total_rows = total_rows or self._passes() * len(data.y_source)
-            batch_size = self._batch_size_for(total_rows)
-            total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
-            net = self._new_net([data] * members, streams, device, total_steps)
+            total_rows = total_rows or n_passes(self) * len(data.y_source)
+            batch_size = batch_size_for(self, total_rows)
         else:
             batch_size = self.batch_size_ if self.batch_size == "auto" else self.batch_size
-            net = copy.deepcopy(self.net_)
-        batches = self._batches([data] * members, batch_size, streams, device)
-        net.train(EpochData(batches, [None] * members), streams, epochs=1)
+        batches = member_batches([data] * members, batch_size, streams, RowTables(device))
+        valid = [None] * members
+        if first:
+            networks = new_networks(self, [data] * members, streams)
+            total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
+            fit = Fit(self, streams, networks, batches, valid, batch_size, 1, total_steps)
+            net = new_net([fit], device)
+        net.train(EpochData(batches, valid), streams, epochs=1)
         return self._keep(net, data, batch_size, domains_before=1 if first else self.n_domains_)
 
     def _read(self, X, y, X_tgt, sample_weight, classes=None):
@@ -498,80 +497,6 @@ class DANNClassifier(
         if self.input_scaling != "domain":
             warn_about_target_scale(data)
         return data
-
-    def _split(self, data, streams):
-        if not self.early_stopping:
-            return data, None
-        return split_validation(
-            data, self.validation_fraction, streams.source_holdout, streams.target_holdout
-        )
-
-    def _passes(self):
-        """Return the passes over the source rows, before `max_epochs` knows the steps."""
-        return _AUTO_EPOCHS if self.max_epochs == "auto" else self.max_epochs
-
-    def _batch_size_for(self, total_rows):
-        """Return the batch size for so many source rows in all passes together."""
-        if self.batch_size != "auto":
-            return self.batch_size
-        smallest, largest = _AUTO_BATCH_SIZES
-        rows = min(max(smallest, total_rows // _AUTO_BATCH_STEPS), largest)
-        return 2 ** (rows.bit_length() - 1)
-
-    @staticmethod
-    def _batches(train, batch_size, streams, device):
-        """Return the batches of each member; the members share their rows."""
-        tables = RowTables(device)
-        return [
-            DomainBatches(data, batch_size, one.source_order, one.target_order, tables)
-            for data, one in zip(train, streams, strict=True)
-        ]
-
-    def _epochs(self, steps_per_epoch):
-        if self.max_epochs != "auto":
-            return self.max_epochs
-        return max(_AUTO_EPOCHS, math.ceil(_AUTO_STEPS / steps_per_epoch))
-
-    def _new_net(self, train, streams, device, total_steps):
-        plan = TrainingPlan(
-            lambda_max=(float(self.lambda_max),) * self.n_members,
-            lambda_schedule=lambda_schedule(self.lambda_schedule, self.gamma),
-            optimizer=optimizer_factory(
-                self.optimizer, [self.lr] * self.n_members, [self.weight_decay] * self.n_members
-            ),
-            lr_schedule=lr_schedule(self.lr_schedule),
-            total_steps=(total_steps,) * self.n_members,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-            verbose=bool(self.verbose),
-        )
-        networks = self._starting_networks(train[0], streams)
-        for data, network in zip(train, networks, strict=True):
-            network.input_scaling = fit_scaling(data, self.input_scaling)
-        callbacks = copy.deepcopy(list(self.callbacks or ()))
-        return AdversarialNet(networks, plan=plan, device=device, callbacks=callbacks)
-
-    def _starting_networks(self, data, streams):
-        if self.warm_start and hasattr(self, "net_"):
-            self._check_continues(data, "warm_start")
-            return copy.deepcopy(self.net_.members_)
-        architecture = Architecture(
-            hidden_layer_sizes=_sizes("hidden_layer_sizes", self.hidden_layer_sizes, at_least=1),
-            label_hidden_layer_sizes=_sizes(
-                "label_hidden_layer_sizes", self.label_hidden_layer_sizes
-            ),
-            domain_hidden_layer_sizes=_sizes(
-                "domain_hidden_layer_sizes", self.domain_hidden_layer_sizes
-            ),
-            activation=self.activation,
-            dropout=self.dropout,
-            feature_extractor=self.feature_extractor,
-            label_predictor=self.label_predictor,
-            domain_classifier=self.domain_classifier,
-        )
-        return [
-            build_network(architecture, data.row_shape, len(data.classes), data.n_domains, one)
-            for one in streams
-        ]
 
     def _check_continues(self, data, by):
         """Check that the network at hand fits the new rows."""
@@ -777,6 +702,29 @@ class DANNClassifier(
         return tags
 
 
+def fit_together(classifiers, records):
+    """Fit each classifier on its record, together and as if alone.
+
+    One that has `warm_start` and is fitted goes on from its weights. Fitted attributes are set at
+    the end, all or none.
+
+    Parameters
+    ----------
+    classifiers : list of DANNClassifier
+    records : list of TrainingData
+    """
+    device = resolve_device(classifiers[0].device)
+    tables = RowTables(device)
+    fits = []
+    for classifier, data in zip(classifiers, records, strict=True):
+        goes_on = classifier.warm_start and hasattr(classifier, "net_")
+        start = classifier.net_.members_ if goes_on else None
+        fits.append(prepared_fit(classifier, data, device, tables, start=start))
+    nets = trained(fits, device)
+    for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
+        classifier._keep(net, data, fit.batch_size)
+
+
 def _check_total_rows(total_rows):
     if total_rows is None:
         return
@@ -785,19 +733,6 @@ def _check_total_rows(total_rows):
             f"total_rows must be an integer >= 1 or None, got {total_rows!r}: it is the number "
             "of source rows that all calls of partial_fit together will bring."
         )
-
-
-def _sizes(parameter, sizes, at_least=0):
-    """Return a tuple of layer sizes from an int or a sequence."""
-    layers = (sizes,) if isinstance(sizes, numbers.Integral) else tuple(sizes)
-    if not all(isinstance(size, numbers.Integral) and size >= 1 for size in layers):
-        raise ValueError(f"{parameter} must hold integers >= 1, got {sizes!r}.")
-    if len(layers) < at_least:
-        raise ValueError(
-            f"{parameter} must name at least one layer, got {sizes!r}: without one there are no "
-            "features to adapt."
-        )
-    return layers
 
 
 def _softmax(logits):

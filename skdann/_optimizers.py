@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
-OptimizerFactory = Callable[[Sequence[Sequence[nn.Parameter]]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class OptimizerFactory:
+    """Makes the optimizer of k networks from their parameters.
+
+    Attributes
+    ----------
+    make : callable
+    settings : sequence of k dicts
+        What `make` gets for the parameters of each network.
+    """
+
+    make: MakeOptimizer
+    settings: Sequence[dict[str, float]]
+
+    def __call__(self, networks: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
+        """Make it, with one group of parameters for networks of equal settings."""
+        groups: dict[tuple[float, ...], dict[str, Any]] = {}
+        for setting, parameters in zip(self.settings, networks, strict=True):
+            group = groups.setdefault(tuple(setting.values()), {"params": [], **setting})
+            group["params"].extend(parameters)
+        several = list(groups.values())
+        first = self.settings[0]
+        return self.make(several if len(several) > 1 else several[0]["params"], **first)
+
+    def of(self, networks: Sequence[int]) -> OptimizerFactory:
+        """Return the factory for some of the networks."""
+        return replace(self, settings=[self.settings[i] for i in networks])
 
 
 def optimizer_factory(
     optimizer: str | MakeOptimizer, lr: Sequence[float], weight_decay: Sequence[float]
 ) -> OptimizerFactory:
-    """Return a function that makes the optimizer of several networks from their parameters.
+    """Return the factory of the optimizer of several networks, tried once.
 
     A partial keeps what it fixes: ``partial(AdamW, lr=0.1)`` trains with 0.1 whatever `lr` is.
 
@@ -36,30 +65,14 @@ def optimizer_factory(
         {name: value for name, value in (("lr", one), ("weight_decay", decay)) if name not in fixed}
         for one, decay in zip(lr, weight_decay, strict=True)
     ]
-    factory = functools.partial(_made, make, settings)
-    _try_optimizer(factory, optimizer, len(settings))
+    factory = OptimizerFactory(make, settings)
+    _try_optimizer(factory, optimizer)
     return factory
 
 
-def _made(
-    make: MakeOptimizer,
-    settings: Sequence[dict[str, float]],
-    networks: Sequence[Sequence[nn.Parameter]],
-) -> torch.optim.Optimizer:
-    """Make the optimizer, with one group of parameters for networks of equal settings."""
-    groups: dict[tuple[float, ...], dict[str, Any]] = {}
-    for setting, parameters in zip(settings, networks, strict=True):
-        group = groups.setdefault(tuple(setting.values()), {"params": [], **setting})
-        group["params"].extend(parameters)
-    several = list(groups.values())
-    return make(several if len(several) > 1 else several[0]["params"], **settings[0])
-
-
-def _try_optimizer(
-    factory: OptimizerFactory, optimizer: str | MakeOptimizer, n_networks: int
-) -> None:
+def _try_optimizer(factory: OptimizerFactory, optimizer: str | MakeOptimizer) -> None:
     try:
-        made = factory([[nn.Parameter(torch.zeros(1))] for _ in range(n_networks)])
+        made = factory([[nn.Parameter(torch.zeros(1))] for _ in factory.settings])
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"optimizer={optimizer!r} can't be made with lr and weight_decay: {error}. Pass a "

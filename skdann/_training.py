@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,15 @@ class TrainingPlan:
     total_steps: tuple[int, ...]
     patience: int | None
     verbose: bool
+
+    def of(self, networks: Sequence[int]) -> TrainingPlan:
+        """Return the plan of some of the networks."""
+        return replace(
+            self,
+            lambda_max=tuple(self.lambda_max[i] for i in networks),
+            total_steps=tuple(self.total_steps[i] for i in networks),
+            optimizer=self.optimizer.of(networks),
+        )
 
 
 class EpochData(NamedTuple):
@@ -107,6 +116,28 @@ class AdversarialNet(NeuralNet):
     def members_(self) -> list[DomainAdversarialNetwork]:
         """The networks."""
         return [*self.module_] if isinstance(self.module_, nn.ModuleList) else [self.module_]
+
+    def taken_out(self, members: range) -> AdversarialNet:
+        """Return some of the networks as a net of their own, as if trained without the others.
+
+        Their optimizer starts anew if they are trained on.
+        """
+        networks = [self.members_[i] for i in members]
+        for parameter in (p for network in networks for p in network.parameters()):
+            parameter.data = parameter.data.clone()  # no longer a view of all networks' memory
+            parameter.grad = None
+        plan, device = self.plan.of(members), torch.device(self.device)
+        net = AdversarialNet(networks, plan=plan, device=device, callbacks=[])
+        net.initialize()
+        net.steps_done_ = [self.steps_done_[i] for i in members]
+        for row in self.history:
+            net.history.new_epoch()
+            net.history.record("epoch", row["epoch"])
+            if "members" in row:
+                net._record([row["members"][i] for i in members])
+                net.history.record("seconds", row["seconds"])
+        net.module_.eval()
+        return net
 
     # -- set-up ------------------------------------------------------------------------------
 
@@ -195,10 +226,11 @@ class AdversarialNet(NeuralNet):
             finally:
                 self.module_.zero_grad()  # the optimizer leaves alone what has no gradient
             figures.update(zip(group.members, means, strict=True))
+        rates = self._learning_rates()
         for i, row in figures.items():
             row["lambda"] = self.plan.lambda_max[i] * self._lambda_factor(self._progress(i, -1))
+            row["lr"] = rates[i]
         self._record([figures[i] for i in range(len(figures))])
-        self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
 
     def _run_group(self, group: _Group, data: list[DomainBatches]) -> list[dict[str, float]]:
         """Take an epoch's steps with some of the networks; return the figures of each."""
@@ -263,6 +295,11 @@ class AdversarialNet(NeuralNet):
 
     def _lambda_factor(self, progress: float) -> float:
         return float(self.plan.lambda_schedule(progress))
+
+    def _learning_rates(self) -> list[float]:
+        """Return the rate of each network's first parameter."""
+        rates = {id(p): g["lr"] for g in self.optimizer_.param_groups for p in g["params"]}
+        return [float(rates[id(next(network.parameters()))]) for network in self.members_]
 
     def _schedule_lr(self, progress: float) -> None:
         if isinstance(self.plan.lr_schedule, Constant):

@@ -31,9 +31,13 @@ MAY_IMPORT = {
         "_scaling", "_schedules", "_losses", "_optimizers", "_objective", "_stacked", "_record",
         "_callbacks",
     },
+    "_fitting": {
+        "_randomness", "_batches", "_scaling", "_network", "_schedules", "_optimizers",
+        "_training",
+    },
     "_classifier": {
         "numpy", "sklearn", "torch", "_inputs", "_randomness", "_devices", "_batches",
-        "_network", "_scaling", "_schedules", "_optimizers", "_training",
+        "_scaling", "_network", "_training", "_fitting",
     },
     "datasets": {"numpy", "scipy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},

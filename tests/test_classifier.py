@@ -14,6 +14,7 @@ from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning
 from skdann._batches import RowTables
+from skdann._fitting import n_epochs
 from skdann.datasets import make_rotated_moons
 
 
@@ -145,9 +146,9 @@ def test_copies_and_pickles_predict_the_same_and_train_on(moons):
 
 def test_auto_epochs_have_a_floor_in_steps():
     auto = DANNClassifier()
-    assert auto._epochs(steps_per_epoch=5) == 200
-    assert auto._epochs(steps_per_epoch=500) == 30
-    assert DANNClassifier(max_epochs=7)._epochs(steps_per_epoch=5) == 7
+    assert n_epochs(auto, steps_per_epoch=5) == 200
+    assert n_epochs(auto, steps_per_epoch=500) == 30
+    assert n_epochs(DANNClassifier(max_epochs=7), steps_per_epoch=5) == 7
 
 
 # -- continuing ------------------------------------------------------------------------------

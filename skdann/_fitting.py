@@ -1,0 +1,217 @@
+"""Fitting: a classifier's parameters and its training record to a trained net.
+
+One fit and many are the same walk: what differs in lambda, learning rate, weight decay, input
+scaling, seed or rows trains together, network by network as if alone.
+"""
+
+import copy
+import math
+import numbers
+from dataclasses import dataclass
+
+from skdann._batches import DomainBatches, split_validation
+from skdann._network import Architecture, build_network
+from skdann._optimizers import optimizer_factory
+from skdann._randomness import random_streams
+from skdann._scaling import fit_scaling
+from skdann._schedules import lambda_schedule, lr_schedule
+from skdann._training import AdversarialNet, EpochData, TrainingPlan
+
+# max_epochs="auto": so many passes over the source, and on small data at least so many steps.
+_AUTO_EPOCHS = 30
+_AUTO_STEPS = 1000
+
+# batch_size="auto": a power of two in these bounds, such that a full fit still has so many steps.
+_AUTO_BATCH_SIZES = 64, 1024
+_AUTO_BATCH_STEPS = 1500
+
+# What may differ between networks that train together.
+_OF_A_NETWORK = {
+    *("lambda_max", "lr", "weight_decay", "input_scaling", "random_state", "n_members"),
+    *("class_weight", "validation_fraction", "warm_start", "verbose"),
+}
+
+
+@dataclass
+class Fit:
+    """The fit of a classifier, ready to train; the lists have an element for each member.
+
+    Attributes
+    ----------
+    settings : DANNClassifier
+        Only its parameters are read.
+    streams : list of RandomStreams
+    networks : list of DomainAdversarialNetwork
+    batches : list of DomainBatches
+    valid : list of TrainingData or None
+        The rows held out for early stopping.
+    batch_size, epochs, total_steps : int
+    """
+
+    settings: object
+    streams: list
+    networks: list
+    batches: list
+    valid: list
+    batch_size: int
+    epochs: int
+    total_steps: int
+
+
+def prepared_fit(settings, data, device, tables, *, start=None):
+    """Return the `Fit` of all epochs.
+
+    Parameters
+    ----------
+    settings : DANNClassifier
+    data : TrainingData
+    device : torch.device
+    tables : RowTables
+        Shared by fits on the same rows.
+    start : list of DomainAdversarialNetwork, default=None
+        Trained networks, copies of which go on; None for new ones.
+    """
+    streams = random_streams(settings.random_state, device, n_members=settings.n_members)
+    train, valid = zip(*(_split(settings, data, one) for one in streams), strict=True)
+    batch_size = batch_size_for(settings, n_passes(settings) * len(train[0].y_source))
+    batches = member_batches(train, batch_size, streams, tables)
+    epochs = n_epochs(settings, len(batches[0]))
+    networks = new_networks(settings, train, streams, start)
+    total_steps = epochs * len(batches[0])
+    return Fit(settings, streams, networks, batches, list(valid), batch_size, epochs, total_steps)
+
+
+def trained(fits, device):
+    """Return a trained net for each fit; those of a kind train together."""
+    of_kind = {}
+    for i, fit in enumerate(fits):
+        of_kind.setdefault(_kind(fit), []).append(i)
+    nets = [None] * len(fits)
+    for positions in of_kind.values():
+        together = [fits[i] for i in positions]
+        net = new_net(together, device)
+        batches, valid, streams = (
+            [one for fit in together for one in getattr(fit, name)]
+            for name in ("batches", "valid", "streams")
+        )
+        net.train(EpochData(batches, valid), streams, together[0].epochs)
+        first = 0
+        for i, fit in zip(positions, together, strict=True):
+            last = first + len(fit.networks)
+            nets[i] = net if len(together) == 1 else net.taken_out(range(first, last))
+            first = last
+    return nets
+
+
+def new_net(fits, device):
+    """Return the net of all members of some fits, before its training."""
+    settings = fits[0].settings
+
+    def of_members(name):
+        return [getattr(fit.settings, name) for fit in fits for _ in fit.networks]
+
+    plan = TrainingPlan(
+        lambda_max=tuple(map(float, of_members("lambda_max"))),
+        lambda_schedule=lambda_schedule(settings.lambda_schedule, settings.gamma),
+        optimizer=optimizer_factory(
+            settings.optimizer, of_members("lr"), of_members("weight_decay")
+        ),
+        lr_schedule=lr_schedule(settings.lr_schedule),
+        total_steps=tuple(fit.total_steps for fit in fits for _ in fit.networks),
+        patience=settings.n_iter_no_change if settings.early_stopping else None,
+        verbose=any(fit.settings.verbose for fit in fits),
+    )
+    networks = [network for fit in fits for network in fit.networks]
+    callbacks = copy.deepcopy(list(settings.callbacks or ()))
+    return AdversarialNet(networks, plan=plan, device=device, callbacks=callbacks)
+
+
+def new_networks(settings, train, streams, start=None):
+    """Return the networks to train, one for each record, with their input scaling."""
+    if start is None:
+        architecture = _architecture(settings)
+        sizes = train[0].row_shape, len(train[0].classes), train[0].n_domains
+        networks = [build_network(architecture, *sizes, one) for one in streams]
+    else:
+        networks = copy.deepcopy(start)
+    for data, network in zip(train, networks, strict=True):
+        network.input_scaling = fit_scaling(data, settings.input_scaling)
+    return networks
+
+
+def n_passes(settings):
+    """Return the passes over the source rows, before `max_epochs` knows the steps."""
+    return _AUTO_EPOCHS if settings.max_epochs == "auto" else settings.max_epochs
+
+
+def n_epochs(settings, steps_per_epoch):
+    """Return the number of epochs of a full fit."""
+    if settings.max_epochs != "auto":
+        return settings.max_epochs
+    return max(_AUTO_EPOCHS, math.ceil(_AUTO_STEPS / steps_per_epoch))
+
+
+def batch_size_for(settings, total_rows):
+    """Return the batch size for so many source rows in all passes together."""
+    if settings.batch_size != "auto":
+        return settings.batch_size
+    smallest, largest = _AUTO_BATCH_SIZES
+    rows = min(max(smallest, total_rows // _AUTO_BATCH_STEPS), largest)
+    return 2 ** (rows.bit_length() - 1)
+
+
+def member_batches(train, batch_size, streams, tables):
+    """Return the batches of each member."""
+    return [
+        DomainBatches(data, batch_size, one.source_order, one.target_order, tables)
+        for data, one in zip(train, streams, strict=True)
+    ]
+
+
+def _kind(fit):
+    """Return what two fits must share to train together."""
+    data, batches = fit.batches[0].data, fit.batches[0]
+    settings = fit.settings.get_params(deep=False)
+    shared = {name: value for name, value in settings.items() if name not in _OF_A_NETWORK}
+    sizes = len(data.classes), data.n_domains, data.row_shape
+    return fit.epochs, len(batches), batches.n_source, sizes, repr(sorted(shared.items()))
+
+
+def _split(settings, data, streams):
+    if not settings.early_stopping:
+        return data, None
+    return split_validation(
+        data, settings.validation_fraction, streams.source_holdout, streams.target_holdout
+    )
+
+
+def _architecture(settings):
+    sizes = {
+        name: _sizes(name, getattr(settings, name), at_least)
+        for name, at_least in [
+            ("hidden_layer_sizes", 1),
+            ("label_hidden_layer_sizes", 0),
+            ("domain_hidden_layer_sizes", 0),
+        ]
+    }
+    return Architecture(
+        **sizes,
+        activation=settings.activation,
+        dropout=settings.dropout,
+        feature_extractor=settings.feature_extractor,
+        label_predictor=settings.label_predictor,
+        domain_classifier=settings.domain_classifier,
+    )
+
+
+def _sizes(parameter, sizes, at_least):
+    """Return a tuple of layer sizes from an int or a sequence."""
+    layers = (sizes,) if isinstance(sizes, numbers.Integral) else tuple(sizes)
+    if not all(isinstance(size, numbers.Integral) and size >= 1 for size in layers):
+        raise ValueError(f"{parameter} must hold integers >= 1, got {sizes!r}.")
+    if len(layers) < at_least:
+        raise ValueError(
+            f"{parameter} must name at least one layer, got {sizes!r}: without one there are no "
+            "features to adapt."
+        )
+    return layers
