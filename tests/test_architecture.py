@@ -35,9 +35,10 @@ MAY_IMPORT = {
         "_randomness", "_batches", "_scaling", "_network", "_schedules", "_optimizers",
         "_training",
     },
+    "_predicting": {"sklearn"},
     "_classifier": {
         "numpy", "sklearn", "torch", "_inputs", "_randomness", "_devices", "_batches",
-        "_scaling", "_network", "_training", "_fitting",
+        "_scaling", "_network", "_training", "_fitting", "_predicting",
     },
     "datasets": {"numpy", "scipy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},

@@ -1,0 +1,187 @@
+"""What a fitted domain-adversarial classifier is asked for: labels, probabilities, embeddings."""
+
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+
+def _saw_target(estimator):
+    """Tell whether the domain classifier has been trained."""
+    check_is_fitted(estimator)
+    if estimator.n_domains_ < 2:
+        raise AttributeError(
+            "predict_domain_proba needs a domain classifier, but fit got no X_tgt to train it on."
+        )
+    return True
+
+
+class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin):
+    """The methods of a classifier that has `classes_`, `n_domains_` and ``_outputs``.
+
+    ``_outputs(X, domain, of, *finish)`` returns the "embedding", "label_logits" or
+    "domain_logits" of rows, and checks that the classifier is fitted.
+    """
+
+    __metadata_request__predict = {"domain": True}
+    __metadata_request__predict_proba = {"domain": True}
+    __metadata_request__predict_log_proba = {"domain": True}
+    __metadata_request__decision_function = {"domain": True}
+    __metadata_request__transform = {"domain": True}
+    __metadata_request__score = {"domain": True}
+
+    def predict(self, X, *, domain=None):
+        """Return the most probable label of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from, which only ``input_scaling="domain"`` asks: target rows by
+            default. A code is 0 for the source, 1 for the first target domain ...
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Elements of `classes_`.
+        """
+        codes = self._outputs(X, domain, "label_logits", lambda logits: logits.argmax(dim=1))
+        return self.classes_[codes]
+
+    def predict_proba(self, X, *, domain=None):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; rows sum to 1.
+        """
+        return self._outputs(X, domain, "label_logits", _softmax)
+
+    def predict_log_proba(self, X, *, domain=None):
+        """Return the natural logarithm of `predict_proba`, exact for small probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_classes)
+        """
+        return self._outputs(X, domain, "label_logits", lambda logits: logits.log_softmax(dim=1))
+
+    def decision_function(self, X, *, domain=None):
+        """Return the logits; for two classes the log-odds of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        return self._outputs(X, domain, "label_logits", _decision)
+
+    def transform(self, X, *, domain=None):
+        """Return the embedding, what the feature extractor makes of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples, n_embedding)
+        """
+        return self._outputs(X, domain, "embedding")
+
+    def fit_transform(self, X, y, X_tgt=None, **fit_params):
+        """Fit, and return the embedding of the source rows.
+
+        Parameters
+        ----------
+        X, y, X_tgt, **fit_params : as in `fit`
+
+        Returns
+        -------
+        float32 ndarray of shape (n_source, n_embedding)
+        """
+        return self.fit(X, y, X_tgt, **fit_params).transform(X, domain="source")
+
+    def score(self, X, y, sample_weight=None, *, domain=None):
+        """Return the accuracy on labelled rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`. A fold of source rows is scored with "source".
+
+        Returns
+        -------
+        float in [0, 1]
+        """
+        return accuracy_score(y, self.predict(X, domain=domain), sample_weight=sample_weight)
+
+    @available_if(_saw_target)
+    def predict_domain_proba(self, X, *, domain=None):
+        """Return the probability that a row is a target row, as the embedding shows it.
+
+        A good adaptation leaves it near 0.5 for rows of both domains. Only after a `fit` with
+        `X_tgt`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        domain : {"target", "source"}, int or array-like of int, default=None
+            See `predict`.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_samples,)
+            Of all target domains together, where there are several.
+        """
+        return self._outputs(
+            X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
+        )
+
+    def __sklearn_tags__(self):
+        """Declare sparse input and the float32 output of `transform`."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _softmax(logits):
+    return logits.softmax(dim=1)
+
+
+def _decision(logits):
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
