@@ -1,7 +1,8 @@
 """Domain-adversarial classification for people who live in scikit-learn."""
 
 from skdann._classifier import DANNClassifier
+from skdann._classifier_cv import DANNClassifierCV
 from skdann._inputs import SourceOnlyWarning, TargetScaleWarning
 
 __version__ = "0.1.0.dev0"
-__all__ = ["DANNClassifier", "SourceOnlyWarning", "TargetScaleWarning"]
+__all__ = ["DANNClassifier", "DANNClassifierCV", "SourceOnlyWarning", "TargetScaleWarning"]

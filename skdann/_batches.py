@@ -265,7 +265,7 @@ def split_validation(
     target = None
     if data.target_domain is not None:
         target = hold_out(data.target_domain, fraction, target_generator)
-    return _selected(data, ~source, None if target is None else ~target), _selected(
+    return selected_rows(data, ~source, None if target is None else ~target), selected_rows(
         data, source, target
     )
 
@@ -285,7 +285,9 @@ def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator)
     return held
 
 
-def _selected(data: TrainingData, source: np.ndarray, target: np.ndarray | None) -> TrainingData:
+def selected_rows(
+    data: TrainingData, source: np.ndarray, target: np.ndarray | None
+) -> TrainingData:
     """Return the data with some of its rows; `X_source` and `X_target` are shared."""
     X_target = target_domain = target_rows = None
     if target is not None and target.any() and data.target_domain is not None:

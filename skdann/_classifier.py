@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -33,7 +33,7 @@ from skdann._network import ACTIVATIONS
 from skdann._predicting import DomainAdversarialMixin
 from skdann._randomness import random_streams
 from skdann._scaling import SCALINGS, domain_codes
-from skdann._training import EpochData
+from skdann._training import AdversarialNet, EpochData
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -532,6 +532,22 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = self.feature_extractor is not None
         return tags
+
+
+def joined(classifiers):
+    """Return an ensemble of fitted classifiers: the first one, with the members of all.
+
+    Parameters
+    ----------
+    classifiers : list of DANNClassifier
+        Fitted on the same rows. What differs between them is in their networks.
+    """
+    ensemble = clone(classifiers[0])
+    ensemble.__dict__.update(classifiers[0].__dict__)
+    ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
+    ensemble.n_members = len(ensemble.net_.members_)
+    ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
+    return ensemble
 
 
 def fit_together(classifiers, records):

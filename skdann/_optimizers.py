@@ -41,6 +41,11 @@ class OptimizerFactory:
         """Return the factory for some of the networks."""
         return replace(self, settings=[self.settings[i] for i in networks])
 
+    def with_others(self, others: Sequence[OptimizerFactory]) -> OptimizerFactory:
+        """Return the factory for these networks and those of others."""
+        settings = [one for factory in (self, *others) for one in factory.settings]
+        return replace(self, settings=settings)
+
 
 def optimizer_factory(
     optimizer: str | MakeOptimizer, lr: Sequence[float], weight_decay: Sequence[float]

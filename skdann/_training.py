@@ -7,6 +7,7 @@ record doesn't need.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -138,6 +139,23 @@ class AdversarialNet(NeuralNet):
                 net.history.record("seconds", row["seconds"])
         net.module_.eval()
         return net
+
+    @classmethod
+    def joined(cls, nets: Sequence[AdversarialNet]) -> AdversarialNet:
+        """Return the networks of several trained nets as those of one; the first one's plan."""
+        first, networks = nets[0], [network for net in nets for network in net.members_]
+        plan = replace(
+            first.plan,
+            lambda_max=tuple(value for net in nets for value in net.plan.lambda_max),
+            total_steps=tuple(value for net in nets for value in net.plan.total_steps),
+            optimizer=first.plan.optimizer.with_others([net.plan.optimizer for net in nets[1:]]),
+        )
+        joined = cls(networks, plan=plan, device=torch.device(first.device), callbacks=[])
+        joined.initialize()
+        joined.steps_done_ = [steps for net in nets for steps in net.steps_done_]
+        joined.history = copy.deepcopy(first.history)
+        joined.module_.eval()
+        return joined
 
     # -- set-up ------------------------------------------------------------------------------
 

@@ -40,9 +40,30 @@ MAY_IMPORT = {
         "numpy", "sklearn", "torch", "_inputs", "_randomness", "_devices", "_batches",
         "_scaling", "_network", "_training", "_fitting", "_predicting",
     },
+    "_distances": {"numpy", "scipy", "sklearn"},
+    "_importance": {"numpy", "sklearn", "_distances"},
+    "_target_scores": {"numpy", "scipy", "sklearn", "_distances"},
+    "_label_shift": {"numpy", "scipy", "sklearn", "_target_scores"},
+    "_selection": {"numpy", "_target_scores"},
+    "_pool": {"numpy", "sklearn", "_batches", "_scaling", "_fitting", "_classifier"},
+    "_classifier_cv": {
+        "numpy", "scipy", "sklearn", "_inputs", "_predicting", "_classifier", "_selection", "_pool",
+    },
+    "_target_scorer": {"numpy", "scipy", "sklearn"},
+    "_scorers": {
+        "numpy", "sklearn", "_distances", "_importance", "_target_scores", "_label_shift",
+        "_target_scorer",
+    },
+    "_reverse_validation": {"numpy", "sklearn", "_classifier", "_pool", "_target_scorer"},
+    "metrics": {
+        "_distances", "_importance", "_target_scores", "_label_shift", "_target_scorer",
+        "_scorers", "_reverse_validation",
+    },
+    "model_selection": {"numpy", "sklearn"},
+    "pipeline": {"sklearn", "_classifier", "model_selection"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},
-    "__init__": {"_classifier", "_inputs"},
+    "__init__": {"_classifier", "_classifier_cv", "_inputs"},
 }  # fmt: skip
 
 

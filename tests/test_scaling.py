@@ -42,7 +42,7 @@ def by_hand(rows, statistics_of):
     [("source", "S", "S"), ("both", "ST", "ST"), ("domain", "S", "T")],
 )
 def test_rows_are_scaled_by_the_statistics_that_the_name_says(raw, how, of_source, of_target):
-    X, y, X_tgt = (raw[0].astype(float), raw[1], raw[2].astype(float))
+    X, X_tgt = raw[0].astype(float), raw[2].astype(float)
     # Both domains have half the weight: the 40 target rows count twice.
     statistics = {"S": X, "T": X_tgt, "ST": np.concatenate([X, X_tgt, X_tgt])}
     scaling = fit_scaling(data_of(*raw), how)
@@ -67,7 +67,9 @@ def test_scaling_inside_equals_scaling_in_front(raw, how):
         "both": (StandardScaler().fit(np.concatenate([X, X_tgt, X_tgt])),) * 2,
         "domain": (StandardScaler().fit(X), StandardScaler().fit(X_tgt)),
     }[how]
-    scaled = [np.clip(s.transform(rows), -8, 8) for s, rows in zip(scalers, (X, X_tgt))]
+    scaled = [
+        np.clip(s.transform(rows), -8, 8) for s, rows in zip(scalers, (X, X_tgt), strict=True)
+    ]
     inside = classifier(how).fit(X, y, X_tgt)
     front = classifier("none").fit(scaled[0], y, scaled[1])
     expected = front.predict_proba(scaled[1])

@@ -1,0 +1,331 @@
+"""A Pipeline whose steps transform the target as they transform the source."""
+
+import contextlib
+
+import sklearn
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.metaestimators import available_if
+
+from skdann._classifier import DANNClassifier
+from skdann.model_selection import AlignedTarget
+
+__all__ = ["DANNPipeline", "make_dann_pipeline"]
+
+
+def _final_step_has(method):
+    def check(pipeline):
+        getattr(pipeline.steps[-1][1], method)
+        return True
+
+    return check
+
+
+class DANNPipeline(Pipeline):
+    """Pipeline that takes the target rows along, with and without metadata routing.
+
+    `fit` fits the steps to the source, transforms the target by them, and passes both on to
+    the classifier in the last step. Nothing needs to be configured for that. What
+    scikit-learn's metadata routing is needed for are scorers that ask for the target, in a
+    search or in cross-validation.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        As in :class:`~sklearn.pipeline.Pipeline`. The last is a `DANNClassifier` or another
+        estimator that requests `X_tgt`.
+
+    transform_input : tuple or list of str, default=("X_tgt",)
+        What the steps in front of the one that requests it transform.
+
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted transformers.
+
+    verbose : bool, default=False
+        Whether to print the time that each step takes.
+
+    Attributes
+    ----------
+    named_steps, classes_, n_features_in_, feature_names_in_ : as in Pipeline
+
+    See Also
+    --------
+    make_dann_pipeline : The short way to make one.
+    sklearn.pipeline.make_pipeline : Does the same with ``transform_input=["X_tgt"]``, if
+        metadata routing is enabled.
+
+    Notes
+    -----
+    Inside cross-validation and searches pass a tuple, ``X_tgt=(X_tgt,)``, or what
+    :meth:`skdann.model_selection.DomainKFold.align_target` returns. scikit-learn cuts an array
+    that happens to have as many rows as `X` by the fold's *source* rows before any pipeline
+    sees it.
+
+    A slice without the last step, such as ``pipe[:-1]``, is a plain Pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skdann import DANNClassifier
+    >>> from skdann.datasets import make_rotated_moons
+    >>> from skdann.pipeline import DANNPipeline
+    >>> X_src, y_src, X_tgt, y_tgt = make_rotated_moons(random_state=0)
+    >>> pipe = DANNPipeline(
+    ...     [("scale", StandardScaler()), ("dann", DANNClassifier(max_epochs=5, random_state=0))]
+    ... )
+    >>> pipe.fit(X_src, y_src, X_tgt).predict(X_tgt).shape
+    (300,)
+    """
+
+    # scikit-learn reads a parameter's constraints from a dict of the class.
+    _parameter_constraints = {  # noqa: RUF012
+        **Pipeline._parameter_constraints,
+        "transform_input": [list, tuple, None],
+    }
+
+    def __init__(self, steps, *, transform_input=("X_tgt",), memory=None, verbose=False):
+        self.steps = steps
+        self.transform_input = transform_input
+        self.memory = memory
+        self.verbose = verbose
+
+    def fit(self, X, y=None, X_tgt=None, **params):
+        """Fit the steps to the source, and the last one to source and target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            Source rows, as the first step takes them.
+
+        y : array-like of shape (n_source,)
+            Labels of the source rows.
+
+        X_tgt : as `X` with n_target rows, or a tuple of such, default=None
+            Target rows, transformed by the steps in front of the last; a tuple has one element
+            per target domain. None is what it is to the last step: `DANNClassifier` trains on
+            the source alone, with a `SourceOnlyWarning`.
+
+        **params : dict
+            ``sample_weight`` of shape (n_source,) reaches the last step and no other, unless a
+            step was told otherwise by ``set_fit_request(sample_weight=True)``. Anything else
+            goes to the steps that request it.
+
+        Returns
+        -------
+        self : DANNPipeline
+
+        Raises
+        ------
+        ValueError
+            If `X_tgt` was aligned with the folds of other source rows than `X`.
+        """
+        with _routing():
+            return super().fit(X, y, **_with_target(X, X_tgt, params))
+
+    @available_if(_final_step_has("fit_transform"))
+    def fit_transform(self, X, y=None, X_tgt=None, **params):
+        """Fit as `fit` does and return the embedding of the source rows.
+
+        Parameters
+        ----------
+        X, y, X_tgt, **params : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_source, n_embedding)
+        """
+        with _routing():
+            return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
+
+    @available_if(_final_step_has("decision_function"))
+    def decision_function(self, X, **params):
+        """Return what the last step's `decision_function` makes of transformed rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        **params : dict
+            What the last step's `decision_function` requests, such as ``domain``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        with _routing() if params else contextlib.nullcontext():
+            return super().decision_function(X, **params)
+
+    @available_if(_final_step_has("score"))
+    def score(self, X, y=None, sample_weight=None, **params):
+        """Return the last step's score on transformed rows, such as the accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        **params : dict
+            What the last step's `score` requests, such as ``domain``.
+
+        Returns
+        -------
+        float
+        """
+        with _routing() if params else contextlib.nullcontext():
+            return super().score(X, y, sample_weight=sample_weight, **params)
+
+    @available_if(_final_step_has("transform"))
+    def transform(self, X, **params):
+        """Return the embedding, what the last step makes of rows that the others transformed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        **params : dict
+            What the last step's `transform` requests, such as ``domain``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_embedding)
+        """
+        with _routing() if params else contextlib.nullcontext():
+            return super().transform(X, **params)
+
+    def __getitem__(self, ind):
+        """Return a step, or a Pipeline of some steps that shares them with this one.
+
+        Parameters
+        ----------
+        ind : int, str or slice
+
+        Returns
+        -------
+        estimator
+            For a slice a Pipeline: of this class, if it holds the last step.
+        """
+        part = super().__getitem__(ind)
+        if not isinstance(ind, slice):
+            return part
+        if part.steps and part.steps[-1] is self.steps[-1]:
+            return part.set_params(transform_input=self.transform_input)
+        return Pipeline(part.steps, memory=self.memory, verbose=self.verbose)
+
+    def get_metadata_routing(self):
+        """Return which step gets which metadata.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            That of Pipeline, where `sample_weight` in `fit` and `score` is requested by the last
+            step and not by the others, as far as they have not been told.
+        """
+        router = super().get_metadata_routing()
+        for name, route in router:
+            if isinstance(route.router, MetadataRequest):
+                wanted = name == self.steps[-1][0]
+                _decide_sample_weight(route.router.fit, wanted=wanted)
+                _decide_sample_weight(route.router.score, wanted=wanted)
+        return router
+
+
+def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_parameters):
+    """Make a Pipeline of transformers and a `DANNClassifier`.
+
+    The steps in front of the classifier are fitted to the source and transform the target too.
+    It needs no configuration of scikit-learn.
+
+    Parameters
+    ----------
+    *steps : estimators
+        Transformers. The last may be the classifier: a `DANNClassifier`, or another one that
+        takes `X_tgt`. If it is a transformer, a `DANNClassifier` is put behind it.
+
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted transformers.
+
+    verbose : bool, default=False
+        Whether to print the time that each step takes.
+
+    **classifier_parameters : dict
+        Parameters of the `DANNClassifier`, if `steps` has no classifier.
+
+    Returns
+    -------
+    DANNPipeline
+        With the steps' names in lower case, as from
+        :func:`~sklearn.pipeline.make_pipeline`: ``dannclassifier__lambda_max`` is the
+        classifier's `lambda_max`.
+
+    Raises
+    ------
+    TypeError
+        If there are both a classifier and parameters for one, or a class among the steps.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skdann.datasets import make_rotated_moons
+    >>> from skdann.pipeline import make_dann_pipeline
+    >>> X_src, y_src, X_tgt, y_tgt = make_rotated_moons(n_samples=120, random_state=0)
+    >>> pipe = make_dann_pipeline(StandardScaler(), max_epochs=5, random_state=0)
+    >>> pipe.fit(X_src, y_src, X_tgt).predict(X_tgt).shape
+    (120,)
+
+    In a search the target is a tuple:
+
+    >>> search = GridSearchCV(pipe, {"dannclassifier__lr": [0.001, 0.01]}, cv=3)
+    >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).predict(X_tgt).shape
+    (120,)
+    """
+    if not (steps and _ends(steps[-1])):
+        steps = (*steps, DANNClassifier(**classifier_parameters))
+    elif classifier_parameters:
+        raise TypeError(
+            f"make_dann_pipeline got both the classifier {type(steps[-1]).__name__} and parameters "
+            f"of one, {', '.join(classifier_parameters)}. Set them in the classifier, or leave it "
+            "out."
+        )
+    return DANNPipeline(make_pipeline(*steps).steps, memory=memory, verbose=verbose)
+
+
+def _ends(step):
+    """Tell whether the last step given is the classifier."""
+    if isinstance(step, type):
+        raise TypeError(
+            f"make_dann_pipeline takes instances, got the class {step.__name__}: write "
+            f"{step.__name__}()."
+        )
+    return not isinstance(step, str) and is_classifier(step)
+
+
+def _decide_sample_weight(request, *, wanted):
+    """Say whether a method gets sample_weight, where nobody has said it."""
+    if request.requests.get("sample_weight", wanted) is None:
+        request.add_request(param="sample_weight", alias=wanted)
+
+
+def _routing():
+    """Enable metadata routing in this thread, for as long as the context lasts."""
+    return sklearn.config_context(enable_metadata_routing=True)
+
+
+def _with_target(X, X_tgt, params):
+    """Return the parameters of `fit` with the target, if there is one, as a tuple."""
+    if X_tgt is None:
+        return params
+    if isinstance(X_tgt, AlignedTarget) and X_tgt.shape[0] != _n_rows(X):
+        raise ValueError(
+            f"X_tgt was aligned with the folds of {X_tgt.shape[0]} source rows, but X has "
+            f"{_n_rows(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
+        )
+    return {**params, "X_tgt": X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)}
+
+
+def _n_rows(X):
+    return X.shape[0] if hasattr(X, "shape") else len(X)

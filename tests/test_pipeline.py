@@ -1,0 +1,266 @@
+"""The pipeline that takes the target along: the same with and without metadata routing."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+from skdann import DANNClassifier, SourceOnlyWarning
+from skdann._scorers import EntropyScorer
+from skdann.model_selection import DomainKFold
+from skdann.pipeline import DANNPipeline, make_dann_pipeline
+
+
+class Recording(DANNClassifier):
+    """Remembers what `fit` was given."""
+
+    seen = []  # noqa: RUF012 - one list for all clones, emptied by the fixture
+
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+        Recording.seen.append((X, X_tgt, sample_weight))
+        return super().fit(X, y, X_tgt, sample_weight=sample_weight)
+
+
+@pytest.fixture(params=[False, True], ids=["no-routing", "routing"])
+def either(request):
+    """Metadata routing off, then on."""
+    Recording.seen.clear()
+    with sklearn.config_context(enable_metadata_routing=request.param):
+        yield request.param
+
+
+@pytest.fixture
+def pipe():
+    return make_dann_pipeline(StandardScaler(), Recording(max_epochs=1, random_state=0))
+
+
+@pytest.fixture
+def far(blobs):
+    """The blobs, off any standard scale."""
+    X, y, X_tgt = blobs
+    return 100 + 50 * X, y, 100 + 50 * X_tgt[:40]
+
+
+def test_the_target_passes_the_steps_fitted_to_the_source(either, pipe, far):
+    X, y, X_tgt = far
+    assert pipe.fit(X, y, X_tgt) is pipe
+    expected = StandardScaler().fit(X).transform(X_tgt)
+    (X_seen, seen, _) = Recording.seen[0]
+    np.testing.assert_array_equal(seen[0], expected)
+    np.testing.assert_array_equal(X_seen, StandardScaler().fit_transform(X))
+
+
+def test_an_array_and_a_tuple_are_the_same(either, pipe, far):
+    X, y, X_tgt = far
+    bare = clone(pipe).fit(X, y, X_tgt).predict_proba(X_tgt)
+    assert np.array_equal(bare, clone(pipe).fit(X, y, X_tgt=(X_tgt,)).predict_proba(X_tgt))
+
+
+def test_it_equals_scikit_learns_pipeline_with_routing(far):
+    X, y, X_tgt = far
+    classifier = DANNClassifier(max_epochs=2, random_state=0)
+    ours = make_dann_pipeline(StandardScaler(), classifier).fit(X, y, X_tgt).predict_proba(X_tgt)
+    with sklearn.config_context(enable_metadata_routing=True):
+        theirs = make_pipeline(StandardScaler(), clone(classifier), transform_input=["X_tgt"])
+        assert np.array_equal(ours, theirs.fit(X, y, X_tgt=X_tgt).predict_proba(X_tgt))
+
+
+def test_several_targets_and_sparse_rows(either, far):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(MaxAbsScaler(), Recording(max_epochs=1, random_state=0))
+    pipe.fit(sparse.csr_array(X), y, (sparse.csr_array(X_tgt), sparse.csr_array(X_tgt[:9])))
+    assert pipe[-1].n_domains_ == 3
+    assert [rows.shape[0] for rows in Recording.seen[0][1]] == [40, 9]
+
+
+def test_without_a_target_it_is_the_source_only_network_with_a_warning(either, pipe, far):
+    X, y, _ = far
+    with pytest.warns(SourceOnlyWarning):
+        pipe.fit(X, y)
+    assert pipe[-1].n_domains_ == 1
+
+
+def test_sample_weight_reaches_the_classifier_alone(either, pipe, far):
+    X, y, X_tgt = far
+    weights = np.linspace(0.1, 5, len(X))
+    pipe.fit(X, y, X_tgt, sample_weight=weights)
+    assert np.array_equal(Recording.seen[0][2], weights)
+    np.testing.assert_allclose(pipe[0].mean_, X.mean(axis=0))
+
+
+def test_a_step_that_was_told_gets_sample_weight_too(routing, far):
+    X, y, X_tgt = far
+    scaler = StandardScaler().set_fit_request(sample_weight=True)
+    weights = np.linspace(0.1, 5, len(X))
+    pipe = make_dann_pipeline(scaler, max_epochs=1).fit(X, y, X_tgt, sample_weight=weights)
+    np.testing.assert_allclose(pipe[0].mean_, np.average(X, axis=0, weights=weights))
+
+
+@pytest.mark.parametrize("n_rows", [40, 60, 90, 150])
+def test_a_search_hands_each_fold_the_whole_target(either, pipe, far, n_rows):
+    X, y, X_tgt = far
+    target = np.resize(X_tgt, (n_rows, 5))
+    search = GridSearchCV(pipe, {"recording__lr": [0.1, 0.01]}, cv=3, error_score="raise")
+    search.fit(X, y, X_tgt=(target,))
+    assert [seen[0].shape for _, seen, _ in Recording.seen] == [(n_rows, 5)] * 7
+    assert all(abs(X_seen.mean()) < 1e-9 for X_seen, _, _ in Recording.seen)
+    assert len({seen[0].mean() for _, seen, _ in Recording.seen}) == 4  # a scaler per fold
+
+
+def test_the_choice_is_the_same_with_and_without_routing(pipe, far):
+    X, y, X_tgt = far
+    results = []
+    for enabled in (False, True):
+        with sklearn.config_context(enable_metadata_routing=enabled):
+            search = GridSearchCV(pipe, {"recording__lr": [0.1, 0.001]}, cv=3)
+            results.append(search.fit(X, y, X_tgt=(X_tgt,)))
+    off, on = results
+    assert off.best_params_ == on.best_params_
+    assert np.array_equal(off.cv_results_["mean_test_score"], on.cv_results_["mean_test_score"])
+    assert np.array_equal(off.predict_proba(X_tgt), on.predict_proba(X_tgt))
+
+
+def test_a_search_with_sample_weight(either, pipe, far):
+    X, y, X_tgt = far
+    scoring = EntropyScorer() if either else None  # scikit-learn 1.6 needs a request for None
+    search = GridSearchCV(
+        pipe, {"recording__lr": [0.1]}, cv=3, scoring=scoring, error_score="raise"
+    )
+    search.fit(X, y, X_tgt=(X_tgt,), sample_weight=np.ones(90))
+    assert [len(weights) for _, _, weights in Recording.seen] == [60, 60, 60, 90]
+
+
+def test_folds_in_other_processes(either, far):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(StandardScaler(), max_epochs=1, random_state=0)
+    two, one = (
+        cross_validate(pipe, X, y, params={"X_tgt": (X_tgt,)}, cv=2, n_jobs=n, error_score="raise")
+        for n in (2, None)
+    )
+    assert np.array_equal(two["test_score"], one["test_score"])
+
+
+def test_fit_leaves_the_configuration_alone_in_every_thread(pipe, far):
+    X, y, X_tgt = far
+    inside = []
+
+    class Watching(StandardScaler):
+        def fit(self, X, y=None, sample_weight=None):
+            other = []
+            thread = threading.Thread(target=lambda: other.append(sklearn.get_config()))
+            thread.start()
+            thread.join()
+            inside.append(other[0]["enable_metadata_routing"])
+            return super().fit(X, y, sample_weight)
+
+    make_dann_pipeline(Watching(), max_epochs=1).fit(X, y, X_tgt)
+    assert inside == [False]
+    assert not sklearn.get_config()["enable_metadata_routing"]
+    with pytest.raises(TypeError, match="nonsense"):
+        pipe.fit(X, y, X_tgt, nonsense=1)
+    assert not sklearn.get_config()["enable_metadata_routing"]
+
+
+def test_aligned_targets_pass_whole_and_not_for_other_rows(either, pipe, far):
+    X, y, X_tgt = far
+    aligned = DomainKFold(2, random_state=0).align_target(X, y, X_tgt)
+    pipe.fit(X, y, aligned)
+    assert Recording.seen[0][1][0].shape == X_tgt.shape
+    with pytest.raises(ValueError, match="aligned with the folds of 90 source rows, but X has 50"):
+        pipe.fit(X[:50], y[:50], aligned)
+
+
+def test_predictions_take_the_domain(either, blobs):
+    X, y, X_tgt = blobs
+    classifier = DANNClassifier(input_scaling="domain", max_epochs=1, random_state=0)
+    pipe = make_dann_pipeline(StandardScaler(), classifier).fit(X, y, 2 * X_tgt + 1)
+    for method in ("predict_proba", "decision_function", "transform"):
+        call = getattr(pipe, method)
+        assert np.array_equal(call(X), call(X, domain="target"))
+        assert not np.array_equal(call(X), call(X, domain="source"))
+    right = pipe.predict(X, domain="source") == y
+    assert pipe.score(X, y, domain="source") == right.mean()
+    weights = np.arange(90.0)
+    weighted = pipe.score(X, y, sample_weight=weights, domain="source")
+    assert weighted == pytest.approx(np.average(right, weights=weights))
+    assert pipe.score(X, y, weights) == pipe.score(X, y, weights, domain="target")
+
+
+def test_fit_transform_is_fit_and_transform(either, pipe, far):
+    X, y, X_tgt = far
+    embedding = clone(pipe).fit_transform(X, y, X_tgt)
+    assert np.array_equal(embedding, pipe.fit(X, y, X_tgt).transform(X))
+    assert len(Recording.seen[0][1][0]) == len(X_tgt)
+
+
+def test_parameters_clones_and_copies(either, pipe, far):
+    X, y, X_tgt = far
+    pipe.set_params(recording__lambda_max=0.5, standardscaler__with_mean=False)
+    assert clone(pipe).get_params()["recording__lambda_max"] == 0.5
+    assert pipe.get_params()["transform_input"] == ("X_tgt",)
+    expected = pipe.fit(X, y, X_tgt).predict_proba(X_tgt)
+    for twin in (copy.deepcopy(pipe), pickle.loads(pickle.dumps(pipe))):
+        assert isinstance(twin, DANNPipeline)
+        assert np.array_equal(twin.predict_proba(X_tgt), expected)
+
+
+def test_slices(pipe, far):
+    X, y, X_tgt = far
+    pipe.set_params(transform_input=["X_tgt", "X_val"]).fit(X, y, X_tgt)
+    assert type(pipe[:-1]) is Pipeline and pipe[:-1][0] is pipe[0]
+    np.testing.assert_array_equal(pipe[:-1].transform(X), pipe[0].transform(X))
+    assert type(pipe[1:]) is DANNPipeline and pipe[1:].transform_input == ["X_tgt", "X_val"]
+    assert pipe["recording"] is pipe[1] is pipe[-1]
+
+
+def test_frames_and_feature_names(either, pipe, far):
+    X, y, X_tgt = (pd.DataFrame(far[0], columns=list("abcde")), far[1], far[2])
+    pipe.set_output(transform="pandas").fit(X, y, pd.DataFrame(X_tgt, columns=list("abcde")))
+    assert list(pipe.feature_names_in_) == list("abcde")
+    assert list(Recording.seen[0][1][0].columns) == list("abcde")
+    assert list(pipe.transform(X).columns) == list(pipe.get_feature_names_out())
+
+
+def test_cached_transformers(either, far, tmp_path):
+    X, y, X_tgt = far
+    make = {"max_epochs": 1, "random_state": 0}
+    cached = make_dann_pipeline(StandardScaler(), memory=str(tmp_path), **make).fit(X, y, X_tgt)
+    plain = make_dann_pipeline(StandardScaler(), **make).fit(X, y, X_tgt)
+    assert any(tmp_path.iterdir())
+    assert np.array_equal(cached.predict_proba(X_tgt), plain.predict_proba(X_tgt))
+
+
+def test_the_classifier_comes_from_parameters_or_is_given():
+    pipe = make_dann_pipeline(StandardScaler(), SelectKBest(k=2), lambda_max=0.3, verbose=True)
+    assert [name for name, _ in pipe.steps] == ["standardscaler", "selectkbest", "dannclassifier"]
+    assert pipe[-1].lambda_max == 0.3 and pipe.verbose is True
+    assert [name for name, _ in make_dann_pipeline().steps] == ["dannclassifier"]
+    given = Recording()
+    assert make_dann_pipeline("passthrough", given)[-1] is given
+
+
+def test_a_classifier_around_ours_may_be_the_last_step(either, far):
+    X, y, X_tgt = far
+    around = CalibratedClassifierCV(Recording(max_epochs=1, random_state=0), cv=2)
+    pipe = make_dann_pipeline(StandardScaler(), around).fit(X, y, X_tgt)
+    assert [seen[0].shape for _, seen, _ in Recording.seen] == [(40, 5)] * 2
+    assert pipe.predict(X_tgt).shape == (40,)
+
+
+def test_a_classifier_and_parameters_for_one_are_refused():
+    with pytest.raises(TypeError, match=r"both the classifier LogisticRegression and .*, gamma"):
+        make_dann_pipeline(LogisticRegression(), lambda_max=1, gamma=2)
+    with pytest.raises(TypeError, match=r"the class DANNClassifier: write DANNClassifier\(\)"):
+        make_dann_pipeline(StandardScaler(), DANNClassifier)
