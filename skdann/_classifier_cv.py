@@ -255,7 +255,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         folds = list(splitter.split(np.zeros((n_rows, 1)), data.y_source))
         results = cross_fit(candidates, data, folds)
         scores = score_candidates(results, data, folds)
-        choice = choose_candidate(scores, _names(settings))
+        means = {name: values.mean(axis=1) for name, values in scores.items()}
+        choice = choose_candidate(means, _names(settings))
         reports = {
             "adapted_": choice.index != 0,
             "verdict_": choice.reason,

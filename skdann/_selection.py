@@ -6,14 +6,13 @@ import numpy as np
 
 from skdann._target_scores import info_max
 
-# A candidate must beat the baseline by more than this on both scores. The second is in nats per
-# log(n_classes), the largest value that it can have.
-MARGINS = {"reverse_validation": 0.02, "info_max": 0.1}
+# A candidate must beat the baseline by more than this on both scores, in accuracy and in nats.
+MARGINS = {"reverse_validation": 0.01, "info_max": 0.05}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen among candidates of which the first is the baseline.
+    """What was chosen among candidates of which one is the baseline.
 
     Attributes
     ----------
@@ -50,8 +49,8 @@ def score_candidates(results, data, folds):
     Returns
     -------
     dict of ndarrays of shape (n_candidates, n_folds)
-        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` as a share of
-        log(n_classes), in [0, 1]. More is better in all.
+        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` in nats. More is
+        better in all.
     """
     of_fold = {"reverse_validation": [], "source_accuracy": [], "info_max": []}
     for candidate in results:
@@ -60,43 +59,43 @@ def score_candidates(results, data, folds):
             weight = None if data.domain_weight is None else data.domain_weight[rows]
             of_fold["reverse_validation"].append(_accuracy(result.reverse_proba, y, weight))
             of_fold["source_accuracy"].append(_accuracy(result.source_proba, y, weight))
-            information = info_max(result.target_proba) / np.log(len(data.classes))
-            of_fold["info_max"].append(information)
+            of_fold["info_max"].append(info_max(result.target_proba))
     shape = len(results), len(folds)
     return {name: np.reshape(values, shape) for name, values in of_fold.items()}
 
 
-def choose_candidate(scores, names):
-    """Return the `Choice` among candidates of which the first is the baseline.
+def choose_candidate(means, names, baseline=0):
+    """Return the `Choice` among candidates.
 
     Parameters
     ----------
-    scores : dict of ndarrays of shape (n_candidates, n_folds)
-        As `score_candidates` returns them.
+    means : dict of ndarrays of shape (n_candidates,)
+        ``reverse_validation`` and ``info_max`` of each, mean over the folds.
     names : list of str
         Of the candidates, for the reason.
+    baseline : int, default=0
+        The candidate that the others must beat.
     """
-    means = {name: values.mean(axis=1) for name, values in scores.items()}
-    gains = {name: means[name] - means[name][0] for name in MARGINS}
+    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in MARGINS}
     beats = np.all([gains[name] > margin for name, margin in MARGINS.items()], axis=0)
-    order = np.argsort(-means["info_max"], kind="stable")
-    ranking = [int(i) for i in order if beats[i]] or [0]
-    return Choice(ranking, gains, beats, _reason(ranking, gains, names))
+    order = np.argsort(-gains["info_max"], kind="stable")
+    ranking = [int(i) for i in order if beats[i]] or [baseline]
+    return Choice(ranking, gains, beats, _reason(ranking, gains, names, baseline))
 
 
 def _accuracy(proba, codes, weight):
     return float(np.average(proba.argmax(axis=1) == codes, weights=weight))
 
 
-def _reason(ranking, gains, names):
+def _reason(ranking, gains, names, baseline):
     best = ranking[0]
-    if best == 0:
+    if best == baseline:
         return (
-            f"No candidate beats {names[0]} on both scores by more than their noise: it stays, "
-            "without adaptation."
+            f"No candidate beats {names[baseline]} on both scores by more than their noise: it "
+            "stays, without adaptation."
         )
     return (
-        f"{names[best]} replaces {names[0]}: reverse validation "
+        f"{names[best]} replaces {names[baseline]}: reverse validation "
         f"{gains['reverse_validation'][best]:+.3f}, mutual information "
         f"{gains['info_max'][best]:+.3f}; {len(ranking)} of {len(names)} candidates beat it."
     )

@@ -1,10 +1,13 @@
-"""Cross-validation that splits the target alongside the source."""
+"""Searches that respect both domains: folds of the target, and the safe choice of a search."""
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-__all__ = ["AlignedTarget", "DomainKFold"]
+from skdann._selection import MARGINS, choose_candidate
+from skdann.metrics import InfoMaxScorer, ReverseValidation
+
+__all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
 
 # No random draw of rows of several folds takes all of one and less than this share of another.
 _UNEVEN = 0.6
@@ -255,3 +258,89 @@ def _fold_of_each_row(splitter, X, y=None):
     for number, (_, test) in enumerate(splitter.split(X, y)):
         folds[test] = number
     return folds
+
+
+def adaptation_scoring(X_tgt=None):
+    """Return the two scorers that `choose_adaptation` looks at, for ``scoring=``.
+
+    Parameters
+    ----------
+    X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), default=None
+        The target, or a tuple of targets. Needed where metadata routing is not enabled.
+
+    Returns
+    -------
+    dict of str to scorer
+        ``reverse_validation`` and ``info_max``.
+
+    See Also
+    --------
+    choose_adaptation : An example.
+    """
+    return {
+        "reverse_validation": ReverseValidation(X_tgt=X_tgt),
+        "info_max": InfoMaxScorer(X_tgt=X_tgt),
+    }
+
+
+def choose_adaptation(cv_results):
+    """Choose the candidate of a search that adapts safely, for ``refit=``.
+
+    A candidate replaces the baseline, the first one whose ``lambda_max`` is 0, only if it does
+    better by reverse validation *and* by mutual information, each by more than its noise. Of
+    those that do, the one with the most mutual information is chosen. It is the rule of
+    :class:`skdann.DANNClassifierCV`, which does the same several times faster.
+
+    Parameters
+    ----------
+    cv_results : dict
+        ``cv_results_`` of `GridSearchCV` or `RandomizedSearchCV` with ``scoring`` from
+        `adaptation_scoring`.
+
+    Returns
+    -------
+    int
+        ``best_index_``.
+
+    Raises
+    ------
+    ValueError
+        If a score is missing, or no candidate has a ``lambda_max`` of 0.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdann.datasets import make_tilted_digits
+    >>> from skdann.model_selection import adaptation_scoring, choose_adaptation
+    >>> from skdann.pipeline import make_dann_pipeline
+    >>> X_src, y_src, X_tgt, y_tgt = make_tilted_digits(n_source=300, random_state=0)
+    >>> search = GridSearchCV(
+    ...     make_dann_pipeline(random_state=0),
+    ...     {
+    ...         "dannclassifier__lambda_max": [0, 1],
+    ...         "dannclassifier__input_scaling": ["source", "domain"],
+    ...     },
+    ...     scoring=adaptation_scoring((X_tgt,)), refit=choose_adaptation, cv=2,
+    ... )
+    >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
+    'domain'
+    """
+    missing = [name for name in MARGINS if f"mean_test_{name}" not in cv_results]
+    if missing:
+        raise ValueError(
+            f"cv_results has no scores {missing}: search with scoring=adaptation_scoring()."
+        )
+    baseline = _first_without_adaptation(cv_results["params"])
+    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in MARGINS}
+    names = [str(one) for one in cv_results["params"]]
+    return choose_candidate(means, names, baseline).index
+
+
+def _first_without_adaptation(settings):
+    for i, one in enumerate(settings):
+        if any(name.split("__")[-1] == "lambda_max" and not one[name] for name in one):
+            return i
+    raise ValueError(
+        "No candidate of the search has lambda_max=0: put 0 into its grid, so that there is a "
+        "network without adaptation to stay with."
+    )

@@ -59,7 +59,7 @@ MAY_IMPORT = {
         "_distances", "_importance", "_target_scores", "_label_shift", "_target_scorer",
         "_scorers", "_reverse_validation",
     },
-    "model_selection": {"numpy", "sklearn"},
+    "model_selection": {"numpy", "sklearn", "_selection", "metrics"},
     "pipeline": {"sklearn", "_classifier", "model_selection"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},
