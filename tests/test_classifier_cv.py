@@ -1,7 +1,6 @@
 """`DANNClassifierCV`: the pool, the choice and what comes out of it."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
 from skdann._inputs import read_training_data
@@ -36,16 +34,6 @@ def digits():
 @pytest.fixture(scope="module")
 def adapted(digits):
     return DANNClassifierCV([0, 1], ["source", "domain"], cv=2, random_state=0).fit(*digits[:3])
-
-
-@parametrize_with_checks([DANNClassifierCV(estimator=DANNClassifier(max_epochs=60))])
-def test_scikit_learns_checks(estimator, check):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SourceOnlyWarning)
-        name = check.func.__name__
-        if name.startswith("check_sample_weight_equivalence"):
-            pytest.skip("shuffled minibatches, as for DANNClassifier: see the ledger there")
-        check(estimator)
 
 
 def test_it_adapts_where_that_helps(adapted, digits):

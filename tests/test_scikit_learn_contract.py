@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdann import DANNClassifier, TargetScaleWarning
+from skdann import DANNClassifier, DANNClassifierCV, TargetScaleWarning
 from skdann.estimator_checks import EXPECTED_FAILED_CHECKS
 
 pytestmark = pytest.mark.filterwarnings("ignore::skdann.SourceOnlyWarning")
@@ -26,6 +26,8 @@ CONFIGURATIONS = [
     DANNClassifier(early_stopping=True, max_epochs=60),
     DANNClassifier(class_weight="balanced", max_epochs=40),
     DANNClassifier(n_members=2, max_epochs=60),
+    DANNClassifier(input_scaling="domain", max_epochs=60),
+    DANNClassifierCV(estimator=DANNClassifier(max_epochs=60)),
 ]
 
 
