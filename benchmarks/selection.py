@@ -13,22 +13,40 @@ the last column alone. With --cache what the candidates said is kept in a folder
 and a later call trains only what is missing: delete it after a change to training.
 """
 
+import argparse
 import itertools
+import pickle
+import sys
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
-from shifted_data import ShiftedPair
+from scipy.sparse import issparse
+from shifted_data import DATASETS, ShiftedPair, pairs
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
+from target_accuracy import markdown, points
 
 from skdann import DANNClassifier
 from skdann._classifier import fit_together
 from skdann._inputs import read_training_data
 from skdann._pool import cross_fit
 from skdann._scaling import domain_codes
+from skdann._selection import choose_candidate, score_candidates
+from skdann.metrics import (
+    batch_nuclear_norm,
+    corr_c,
+    deep_embedded_validation,
+    density_ratio_weights,
+    importance_weighted_accuracy,
+    soft_neighborhood_density,
+)
+from skdann.model_selection import adaptation_scoring
 
 LAMBDAS = 0.0, 0.03, 0.1, 0.3, 1.0
 POOLS = {
@@ -93,3 +111,247 @@ def outcome(pair: ShiftedPair, settings: list[dict[str, Any]], seed: int, n_fold
 
 def softmax(logits: torch.Tensor) -> torch.Tensor:
     return logits.softmax(dim=1)
+
+
+# -- what the scores choose ------------------------------------------------------------------
+
+
+class Scored(NamedTuple):
+    """A pair's candidates: target accuracy of each, and their scores, more is better."""
+
+    pair: ShiftedPair
+    settings: list[dict[str, Any]]
+    accuracy: np.ndarray
+    scores: dict[str, np.ndarray]
+    chosen: dict[str, int]
+    ensemble: float
+
+
+def scored(pair: ShiftedPair, found: Outcome) -> Scored:
+    """Score the candidates, mean over the folds, and let each score choose."""
+    data = record_of(pair)
+    classes = np.unique(pair.y_src)
+    right = [classes[proba.argmax(axis=1)] == pair.y_test for proba in found.test]
+    accuracy = np.mean(right, axis=1)
+    scores = {
+        name: values.mean(axis=1)
+        for name, values in score_candidates(found.results, data, found.folds).items()
+    }
+    choice = choose_candidate(scores, [str(one) for one in found.settings])
+    for name, score in ON_TARGET.items():
+        scores[name] = over_folds(found, lambda fold, rows, s=score: s(fold.target_proba))
+    scores |= weighted_scores(pair, data, found)
+    scores["domain accuracy"] = -np.array(found.domain_accuracy)
+    chosen = {RULE: choice.index, WITHOUT_AGREEMENT: in_a_search(scores)}
+    chosen |= {name: int(np.argmax(scores[score])) for name, score in SINGLE_SCORES.items()}
+    chosen |= {name: found.settings.index(one) for name, one in fixed_settings(found.settings)}
+    seen = [np.mean(classes[proba.argmax(axis=1)] == pair.y_tgt) for proba in found.target]
+    chosen |= {BY_LABELS: int(np.argmax(seen)), BEST: int(np.argmax(accuracy))}
+    mean = np.mean([found.test[i] for i in choice.ranking], axis=0)
+    ensemble = float(np.mean(classes[mean.argmax(axis=1)] == pair.y_test))
+    return Scored(pair, found.settings, accuracy, scores, chosen, ensemble)
+
+
+def over_folds(found: Outcome, score: Callable[[Any, np.ndarray], float]) -> np.ndarray:
+    rows = [held_out for _, held_out in found.folds]
+    return np.array(
+        [np.mean([score(*one) for one in zip(of, rows, strict=True)]) for of in found.results]
+    )
+
+
+def weighted_scores(pair: ShiftedPair, data: Any, found: Outcome) -> dict[str, np.ndarray]:
+    """Scores on source rows that are weighted by how much they look like target rows."""
+    ratios = density_ratio_weights(pair.X_src, pair.X_tgt, normalize=False, random_state=0)
+
+    def accuracy(fold: Any, rows: np.ndarray) -> float:
+        predicted = fold.source_proba.argmax(axis=1)
+        return importance_weighted_accuracy(data.y_source[rows], predicted, ratios[rows]).score
+
+    def minus_risk(fold: Any, rows: np.ndarray) -> float:
+        of_label = fold.source_proba[np.arange(len(rows)), data.y_source[rows]]
+        return -deep_embedded_validation(-np.log(np.maximum(of_label, 1e-7)), ratios[rows])
+
+    return {
+        "importance-weighted accuracy": over_folds(found, accuracy),
+        "deep embedded validation": over_folds(found, minus_risk),
+    }
+
+
+def in_a_search(scores: dict[str, np.ndarray]) -> int:
+    """What `choose_adaptation` chooses, which has no agreement of the pool to look at."""
+    known = {name: scores[name] for name in adaptation_scoring()}
+    return choose_candidate(known, [""] * len(scores["info_max"])).index
+
+
+def fixed_settings(settings: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Settings that are the same for all pairs, nothing chosen."""
+    for one in settings:
+        if one["lambda_max"] in (0.0, 0.1, 1.0) and one["lr"] == 0.001:
+            yield f"always {one['input_scaling']}, lambda {one['lambda_max']:g}", one
+
+
+RULE = "DANNClassifierCV"
+ENSEMBLE = "DANNClassifierCV, ensemble"
+WITHOUT_AGREEMENT = "choose_adaptation in a search"
+BY_LABELS = "labels of the target rows in fit"
+BEST = "labels of the test rows: the best candidate"
+ON_TARGET = {
+    "batch nuclear norm": batch_nuclear_norm,
+    "Corr-C": corr_c,
+    "soft neighbourhood density": soft_neighborhood_density,
+}
+SINGLE_SCORES = {
+    "reverse validation": "reverse_validation",
+    "InfoMax": "info_max",
+    "entropy": "confidence",
+    "agreement with the pool": "agreement",
+    "source accuracy": "source_accuracy",
+    **{name: name for name in ("importance-weighted accuracy", "deep embedded validation")},
+    **{name: name for name in ("domain accuracy", *ON_TARGET)},
+}
+
+
+# -- tables ----------------------------------------------------------------------------------
+
+
+def table(found: list[Scored]) -> str:
+    """A line for each way to choose: gain, harm, worst, share of the best possible gain."""
+    base = np.array([one.accuracy[0] for one in found])
+    large = np.array([one.pair.X_tgt.shape[0] > 500 for one in found])
+    by_labels = np.mean([one.accuracy[one.chosen[BY_LABELS]] for one in found] - base)
+    names = list(dict.fromkeys(name for one in found for name in one.chosen))
+    accuracies = {
+        name: np.array([one.accuracy[one.chosen.get(name, 0)] for one in found]) for name in names
+    }
+    accuracies[ENSEMBLE] = np.array([one.ensemble for one in found])
+    order = [RULE, ENSEMBLE, WITHOUT_AGREEMENT, *SINGLE_SCORES]
+    fixed = sorted(name for name in names if name.startswith("always"))
+    rows = []
+    for name in [*order, *fixed, BY_LABELS, BEST]:
+        gain = accuracies[name] - base
+        rows.append(
+            [
+                name,
+                points(accuracies[name].mean()),
+                f"{100 * gain.mean():+.1f}",
+                f"{gain.mean() / by_labels:.0%}",
+                f"{np.mean(gain.round(6) < -0.01):.0%}",
+                f"{100 * gain.min():.1f}",
+                f"{100 * gain[large].min():.1f}" if large.any() else "",
+                cost(name),
+            ]
+        )
+    header = [
+        *[
+            "chosen by",
+            "accuracy",
+            "gain, points",
+            "of the gain by labels in fit",
+            "pairs worse by over 1",
+        ],
+        *["worst", "worst, over 500 target rows", "fits per candidate"],
+    ]
+    return markdown(header, rows)
+
+
+def cost(name: str) -> str:
+    """Fits per candidate, in units of a fit on all rows, without the fit of what was chosen."""
+    if name.startswith(("always", "labels")):
+        return "0"
+    reverse = name in (RULE, ENSEMBLE, WITHOUT_AGREEMENT, "reverse validation")
+    return "folds x 1.33" if reverse else "folds"
+
+
+def per_set(found: list[Scored]) -> str:
+    """Gain over the baseline in points, mean over the pairs of a set."""
+    rows = [
+        {
+            "set": one.pair.dataset,
+            "baseline": one.accuracy[0],
+            RULE: 100 * (one.accuracy[one.chosen[RULE]] - one.accuracy[0]),
+            ENSEMBLE: 100 * (one.ensemble - one.accuracy[0]),
+            **{
+                name: 100 * (one.accuracy[one.chosen[name]] - one.accuracy[0])
+                for name in ("reverse validation", "InfoMax", BY_LABELS, BEST)
+            },
+        }
+        for one in found
+    ]
+    means = pd.DataFrame(rows).groupby("set").mean()
+    counts = pd.Series([row["set"] for row in rows]).value_counts()
+    lines = [
+        [f"{name} ({counts[name]})", points(line["baseline"]), *(f"{v:+.1f}" for v in line[1:])]
+        for name, line in means.iterrows()
+    ]
+    return markdown(["set (pairs)", *means.columns], lines)
+
+
+def report(pool: str, options: argparse.Namespace) -> str:
+    found = [scored(pair, one) for pair, one in outcomes(pool, options)]
+    size = len(found[0].settings)
+    title = f"### Pool of {size}: {', '.join(['input scaling', *POOLS[pool]])}"
+    scope = f"{len(found)} pairs, {options.seeds} seed(s), {options.folds} of three folds."
+    return "\n\n".join([title, scope, table(found), per_set(found)])
+
+
+def outcomes(pool: str, options: argparse.Namespace) -> Iterator[tuple[ShiftedPair, Outcome]]:
+    for pair in pairs(options.datasets):
+        for seed in range(options.seeds):
+            wanted = candidates(pool, issparse(pair.X_src))
+            yield pair, cached(pair, wanted, seed, options)
+
+
+def cached(pair: ShiftedPair, wanted: list[Any], seed: int, options: argparse.Namespace) -> Outcome:
+    """The outcome of a pair, from the cache as far as it is there."""
+    if options.cache is None:
+        return outcome(pair, wanted, seed, options.folds)
+    options.cache.mkdir(parents=True, exist_ok=True)
+    path = options.cache / f"{pair.dataset}__{pair.name}__{seed}__{options.folds}.pkl"
+    known = pickle.loads(path.read_bytes()) if path.exists() else None
+    missing = [one for one in wanted if known is None or one not in known.settings]
+    if missing:
+        new = outcome(pair, missing, seed, options.folds)
+        known = new if known is None else joined(known, new)
+        path.write_bytes(pickle.dumps(known))
+        print(pair.dataset, pair.name, f"{new.seconds:.0f} s", file=sys.stderr, flush=True)
+    return selected(known, wanted)
+
+
+def joined(known: Outcome, new: Outcome) -> Outcome:
+    """The candidates of two outcomes of a pair; the folds are the same."""
+    lists = {
+        name: [*getattr(known, name), *getattr(new, name)]
+        for name in ("settings", "results", "target", "test", "domain_accuracy")
+    }
+    return known._replace(**lists, seconds=known.seconds + new.seconds)
+
+
+def selected(known: Outcome, wanted: list[dict[str, Any]]) -> Outcome:
+    at = [known.settings.index(one) for one in wanted]
+    lists = {
+        name: [getattr(known, name)[i] for i in at]
+        for name in ("settings", "results", "target", "test", "domain_accuracy")
+    }
+    return known._replace(**lists)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print what each score chooses.")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
+    parser.add_argument("--pools", nargs="+", choices=POOLS, default=[*POOLS])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--folds", type=int, default=2, help="of three, to score by")
+    parser.add_argument("--cache", type=Path, help="folder for what the candidates said")
+    parser.add_argument("--output", type=Path, help="file the tables are also written to")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    texts = []
+    for pool in options.pools:
+        texts.append(report(pool, options))
+        print(texts[-1], end="\n\n", flush=True)
+    if options.output:
+        options.output.write_text("\n\n".join(texts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

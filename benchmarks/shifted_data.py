@@ -39,7 +39,10 @@ LARGEST_SCALED_VALUE = 8.0
 
 @dataclass(frozen=True, eq=False)
 class ShiftedPair:
-    """A labelled source, unlabelled target rows for `fit`, and labelled target rows to score on."""
+    """A labelled source, target rows for `fit`, and labelled target rows to score on.
+
+    `y_tgt`, the labels of the rows for `fit`, is for what a table says about choosing by them.
+    """
 
     dataset: str
     source: str
@@ -49,6 +52,7 @@ class ShiftedPair:
     X_tgt: Any
     X_test: Any
     y_test: np.ndarray
+    y_tgt: np.ndarray
 
     @property
     def name(self) -> str:
@@ -85,7 +89,8 @@ def pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Iterator[Shif
             X_src, y_src = domains[source][:2]
             transformer = recipe.preprocessing(X_src).fit(X_src)
             X_src, X_tgt, X_test = map(transformer.transform, (X_src, rows.X, rows.X_test))
-            yield ShiftedPair(dataset, source, target, X_src, y_src, X_tgt, X_test, rows.y_test)
+            arrays = X_src, y_src, X_tgt, X_test, rows.y_test, rows.y
+            yield ShiftedPair(dataset, source, target, *arrays)
 
 
 def data_folder(dataset: str) -> Path:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skdann._target_scores import info_max
+from skdann._target_scores import info_max, prediction_entropy
 
-# A candidate must beat the baseline by more than this on both scores, in accuracy and in nats.
-MARGINS = {"reverse_validation": 0.01, "info_max": 0.05}
+# By how much a candidate must do better than the baseline: clearly by mutual information, and
+# not worse by any other signal. Accuracy, nats, nats, and a probability.
+MARGINS = {"reverse_validation": -0.01, "info_max": 0.1, "confidence": 0.0, "agreement": 0.0}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Choice:
 
 
 def score_candidates(results, data, folds):
-    """Return the scores of all candidates in all folds.
+    """Return the scores of all candidates in all folds; more is better.
 
     Parameters
     ----------
@@ -49,19 +50,29 @@ def score_candidates(results, data, folds):
     Returns
     -------
     dict of ndarrays of shape (n_candidates, n_folds)
-        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` in nats. More is
-        better in all.
+        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` and ``confidence``,
+        minus the mean entropy, in nats; ``agreement``, the mean probability that a candidate
+        and the pool's mean, each drawing a label, draw the same, in [0, 1].
     """
-    of_fold = {"reverse_validation": [], "source_accuracy": [], "info_max": []}
-    for candidate in results:
-        for (_, rows), result in zip(folds, candidate, strict=True):
-            y = data.y_source[rows]
-            weight = None if data.domain_weight is None else data.domain_weight[rows]
-            of_fold["reverse_validation"].append(_accuracy(result.reverse_proba, y, weight))
-            of_fold["source_accuracy"].append(_accuracy(result.source_proba, y, weight))
-            of_fold["info_max"].append(info_max(result.target_proba))
-    shape = len(results), len(folds)
-    return {name: np.reshape(values, shape) for name, values in of_fold.items()}
+    of_fold = [
+        _scores_of_fold([candidate[f] for candidate in results], data, rows)
+        for f, (_, rows) in enumerate(folds)
+    ]
+    return {name: np.stack([one[name] for one in of_fold], axis=1) for name in of_fold[0]}
+
+
+def _scores_of_fold(results, data, rows):
+    y = data.y_source[rows]
+    weight = None if data.domain_weight is None else data.domain_weight[rows]
+    pool = np.mean([one.target_proba for one in results], axis=0)
+    scores = {
+        "reverse_validation": [_accuracy(one.reverse_proba, y, weight) for one in results],
+        "source_accuracy": [_accuracy(one.source_proba, y, weight) for one in results],
+        "info_max": [info_max(one.target_proba) for one in results],
+        "confidence": [-prediction_entropy(one.target_proba) for one in results],
+        "agreement": [np.mean((one.target_proba * pool).sum(axis=1)) for one in results],
+    }
+    return {name: np.array(values) for name, values in scores.items()}
 
 
 def choose_candidate(means, names, baseline=0):
@@ -70,15 +81,17 @@ def choose_candidate(means, names, baseline=0):
     Parameters
     ----------
     means : dict of ndarrays of shape (n_candidates,)
-        ``reverse_validation`` and ``info_max`` of each, mean over the folds.
+        Of the signals in `MARGINS`, mean over the folds. A search has no ``agreement``.
     names : list of str
         Of the candidates, for the reason.
     baseline : int, default=0
         The candidate that the others must beat.
     """
-    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in MARGINS}
-    beats = np.all([gains[name] > margin for name, margin in MARGINS.items()], axis=0)
-    order = np.argsort(-gains["info_max"], kind="stable")
+    known = [name for name in MARGINS if name in means]
+    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in known}
+    beats = np.all([gains[name] > MARGINS[name] for name in known], axis=0)
+    beats[baseline] = False
+    order = np.argsort(-gains[known[-1]], kind="stable")
     ranking = [int(i) for i in order if beats[i]] or [baseline]
     return Choice(ranking, gains, beats, _reason(ranking, gains, names, baseline))
 

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-from skdann._selection import MARGINS, choose_candidate
-from skdann.metrics import InfoMaxScorer, ReverseValidation
+from skdann._selection import choose_candidate
+from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
 
@@ -280,6 +280,7 @@ def adaptation_scoring(X_tgt=None):
     return {
         "reverse_validation": ReverseValidation(X_tgt=X_tgt),
         "info_max": InfoMaxScorer(X_tgt=X_tgt),
+        "confidence": EntropyScorer(X_tgt=X_tgt),
     }
 
 
@@ -325,13 +326,14 @@ def choose_adaptation(cv_results):
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
     'domain'
     """
-    missing = [name for name in MARGINS if f"mean_test_{name}" not in cv_results]
+    known = list(adaptation_scoring())
+    missing = [name for name in known if f"mean_test_{name}" not in cv_results]
     if missing:
         raise ValueError(
             f"cv_results has no scores {missing}: search with scoring=adaptation_scoring()."
         )
     baseline = _first_without_adaptation(cv_results["params"])
-    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in MARGINS}
+    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in known}
     names = [str(one) for one in cv_results["params"]]
     return choose_candidate(means, names, baseline).index
 
