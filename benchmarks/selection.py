@@ -37,7 +37,7 @@ from skdann._classifier import fit_together
 from skdann._inputs import read_training_data
 from skdann._pool import cross_fit
 from skdann._scaling import domain_codes
-from skdann._selection import choose_candidate, score_candidates
+from skdann._selection import POOL_RULE, SEARCH_RULE, choose_candidate, score_candidates
 from skdann.metrics import (
     batch_nuclear_norm,
     corr_c,
@@ -46,7 +46,6 @@ from skdann.metrics import (
     importance_weighted_accuracy,
     soft_neighborhood_density,
 )
-from skdann.model_selection import adaptation_scoring
 
 LAMBDAS = 0.0, 0.03, 0.1, 0.3, 1.0
 POOLS = {
@@ -137,12 +136,14 @@ def scored(pair: ShiftedPair, found: Outcome) -> Scored:
         name: values.mean(axis=1)
         for name, values in score_candidates(found.results, data, found.folds).items()
     }
-    choice = choose_candidate(scores, [str(one) for one in found.settings])
+    names = [str(one) for one in found.settings]
+    choice = choose_candidate(POOL_RULE, scores, names)
     for name, score in ON_TARGET.items():
         scores[name] = over_folds(found, lambda fold, rows, s=score: s(fold.target_proba))
     scores |= weighted_scores(pair, data, found)
     scores["domain accuracy"] = -np.array(found.domain_accuracy)
-    chosen = {RULE: choice.index, WITHOUT_AGREEMENT: in_a_search(scores)}
+    chosen = {RULE: choice.index}
+    chosen[WITHOUT_AGREEMENT] = choose_candidate(SEARCH_RULE, scores, names).index
     chosen |= {name: int(np.argmax(scores[score])) for name, score in SINGLE_SCORES.items()}
     chosen |= {name: found.settings.index(one) for name, one in fixed_settings(found.settings)}
     seen = [np.mean(classes[proba.argmax(axis=1)] == pair.y_tgt) for proba in found.target]
@@ -175,12 +176,6 @@ def weighted_scores(pair: ShiftedPair, data: Any, found: Outcome) -> dict[str, n
         "importance-weighted accuracy": over_folds(found, accuracy),
         "deep embedded validation": over_folds(found, minus_risk),
     }
-
-
-def in_a_search(scores: dict[str, np.ndarray]) -> int:
-    """What `choose_adaptation` chooses, which has no agreement of the pool to look at."""
-    known = {name: scores[name] for name in adaptation_scoring()}
-    return choose_candidate(known, [""] * len(scores["info_max"])).index
 
 
 def fixed_settings(settings: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,7 +15,7 @@ from skdann._classifier import DANNClassifier, fit_together, joined
 from skdann._inputs import SourceOnlyWarning, read_training_data
 from skdann._pool import cross_fit
 from skdann._predicting import DomainAdversarialMixin
-from skdann._selection import choose_candidate, score_candidates
+from skdann._selection import POOL_RULE, choose_candidate, score_candidates
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
@@ -256,7 +256,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         results = cross_fit(candidates, data, folds)
         scores = score_candidates(results, data, folds)
         means = {name: values.mean(axis=1) for name, values in scores.items()}
-        choice = choose_candidate(means, _names(settings))
+        choice = choose_candidate(POOL_RULE, means, _names(settings))
         reports = {
             "adapted_": choice.index != 0,
             "verdict_": choice.reason,

@@ -6,9 +6,32 @@ import numpy as np
 
 from skdann._target_scores import info_max, prediction_entropy
 
-# By how much a candidate must do better than the baseline: clearly by mutual information, and
-# not worse by any other signal. Accuracy, nats, nats, and a probability.
-MARGINS = {"reverse_validation": -0.01, "info_max": 0.1, "confidence": 0.0, "agreement": 0.0}
+
+@dataclass(frozen=True)
+class Rule:
+    """By how much a candidate must beat the baseline, and by what those that do are ranked.
+
+    Attributes
+    ----------
+    margins : dict of str to float
+        Of each signal, in its unit; below 0 it may even be worse by so much.
+    rank_by : str
+        One of them.
+    """
+
+    margins: dict
+    rank_by: str
+
+
+# A pool trained together: clearly better by mutual information, and not worse by any of the others.
+POOL_RULE = Rule(
+    {"reverse_validation": -0.01, "info_max": 0.1, "confidence": 0.0, "agreement": 0.0},
+    rank_by="agreement",
+)
+# A search can't compare the candidates' predictions, so the others must say more.
+SEARCH_RULE = Rule(
+    {"reverse_validation": 0.01, "info_max": 0.02, "confidence": 0.0}, rank_by="reverse_validation"
+)
 
 
 @dataclass(frozen=True)
@@ -75,23 +98,23 @@ def _scores_of_fold(results, data, rows):
     return {name: np.array(values) for name, values in scores.items()}
 
 
-def choose_candidate(means, names, baseline=0):
+def choose_candidate(rule, means, names, baseline=0):
     """Return the `Choice` among candidates.
 
     Parameters
     ----------
+    rule : Rule
     means : dict of ndarrays of shape (n_candidates,)
-        Of the signals in `MARGINS`, mean over the folds. A search has no ``agreement``.
+        Of the rule's signals, mean over the folds.
     names : list of str
         Of the candidates, for the reason.
     baseline : int, default=0
         The candidate that the others must beat.
     """
-    known = [name for name in MARGINS if name in means]
-    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in known}
-    beats = np.all([gains[name] > MARGINS[name] for name in known], axis=0)
+    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in rule.margins}
+    beats = np.all([gains[name] > margin for name, margin in rule.margins.items()], axis=0)
     beats[baseline] = False
-    order = np.argsort(-gains[known[-1]], kind="stable")
+    order = np.argsort(-gains[rule.rank_by], kind="stable")
     ranking = [int(i) for i in order if beats[i]] or [baseline]
     return Choice(ranking, gains, beats, _reason(ranking, gains, names, baseline))
 
@@ -104,11 +127,11 @@ def _reason(ranking, gains, names, baseline):
     best = ranking[0]
     if best == baseline:
         return (
-            f"No candidate beats {names[baseline]} on both scores by more than their noise: it "
+            f"No candidate beats {names[baseline]} by all signals that need no target labels: it "
             "stays, without adaptation."
         )
+    changes = ", ".join(f"{name} {values[best]:+.3f}" for name, values in gains.items())
     return (
-        f"{names[best]} replaces {names[baseline]}: reverse validation "
-        f"{gains['reverse_validation'][best]:+.3f}, mutual information "
-        f"{gains['info_max'][best]:+.3f}; {len(ranking)} of {len(names)} candidates beat it."
+        f"{names[best]} replaces {names[baseline]}: {changes}; {len(ranking)} of {len(names)} "
+        "candidates beat it."
     )

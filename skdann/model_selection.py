@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-from skdann._selection import choose_candidate
+from skdann._selection import SEARCH_RULE, choose_candidate
 from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
@@ -261,7 +261,7 @@ def _fold_of_each_row(splitter, X, y=None):
 
 
 def adaptation_scoring(X_tgt=None):
-    """Return the two scorers that `choose_adaptation` looks at, for ``scoring=``.
+    """Return the scorers that `choose_adaptation` looks at, for ``scoring=``.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def adaptation_scoring(X_tgt=None):
     Returns
     -------
     dict of str to scorer
-        ``reverse_validation`` and ``info_max``.
+        ``reverse_validation``, ``info_max`` and ``confidence``.
 
     See Also
     --------
@@ -288,9 +288,11 @@ def choose_adaptation(cv_results):
     """Choose the candidate of a search that adapts safely, for ``refit=``.
 
     A candidate replaces the baseline, the first one whose ``lambda_max`` is 0, only if it does
-    better by reverse validation *and* by mutual information, each by more than its noise. Of
-    those that do, the one with the most mutual information is chosen. It is the rule of
-    :class:`skdann.DANNClassifierCV`, which does the same several times faster.
+    better by reverse validation, by mutual information of target rows and predicted labels, and
+    by confidence. Of those that do, the best by reverse validation is chosen.
+
+    :class:`skdann.DANNClassifierCV` is several times faster, and safer: it also looks at whether a
+    candidate agrees with the others on the target, which a search keeps no record of.
 
     Parameters
     ----------
@@ -326,16 +328,15 @@ def choose_adaptation(cv_results):
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
     'domain'
     """
-    known = list(adaptation_scoring())
-    missing = [name for name in known if f"mean_test_{name}" not in cv_results]
+    missing = [name for name in SEARCH_RULE.margins if f"mean_test_{name}" not in cv_results]
     if missing:
         raise ValueError(
             f"cv_results has no scores {missing}: search with scoring=adaptation_scoring()."
         )
     baseline = _first_without_adaptation(cv_results["params"])
-    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in known}
+    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_RULE.margins}
     names = [str(one) for one in cv_results["params"]]
-    return choose_candidate(means, names, baseline).index
+    return choose_candidate(SEARCH_RULE, means, names, baseline).index
 
 
 def _first_without_adaptation(settings):
