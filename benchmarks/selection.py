@@ -37,7 +37,7 @@ from skdann._classifier import fit_together
 from skdann._inputs import read_training_data
 from skdann._pool import cross_fit
 from skdann._scaling import domain_codes
-from skdann._selection import POOL_RULE, SEARCH_RULE, choose_candidate, score_candidates
+from skdann._selection import choose_from_pool, choose_from_search, pool_signals
 from skdann.metrics import (
     batch_nuclear_norm,
     corr_c,
@@ -132,18 +132,16 @@ def scored(pair: ShiftedPair, found: Outcome) -> Scored:
     classes = np.unique(pair.y_src)
     right = [classes[proba.argmax(axis=1)] == pair.y_test for proba in found.test]
     accuracy = np.mean(right, axis=1)
-    scores = {
-        name: values.mean(axis=1)
-        for name, values in score_candidates(found.results, data, found.folds).items()
-    }
+    signals = pool_signals(found.results, data, found.folds)
+    scores = {name: values.mean(axis=1) for name, values in signals.of_fold.items()}
     names = [str(one) for one in found.settings]
-    choice = choose_candidate(POOL_RULE, scores, names)
+    choice = choose_from_pool(signals, names)
     for name, score in ON_TARGET.items():
         scores[name] = over_folds(found, lambda fold, rows, s=score: s(fold.target_proba))
     scores |= weighted_scores(pair, data, found)
     scores["domain accuracy"] = -np.array(found.domain_accuracy)
     chosen = {RULE: choice.index}
-    chosen[WITHOUT_AGREEMENT] = choose_candidate(SEARCH_RULE, scores, names).index
+    chosen[WITHOUT_AGREEMENT] = choose_from_search(scores, names, 0).index
     chosen |= {name: int(np.argmax(scores[score])) for name, score in SINGLE_SCORES.items()}
     chosen |= {name: found.settings.index(one) for name, one in fixed_settings(found.settings)}
     seen = [np.mean(classes[proba.argmax(axis=1)] == pair.y_tgt) for proba in found.target]

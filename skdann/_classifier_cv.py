@@ -15,17 +15,20 @@ from skdann._classifier import DANNClassifier, fit_together, joined
 from skdann._inputs import SourceOnlyWarning, read_training_data
 from skdann._pool import cross_fit
 from skdann._predicting import DomainAdversarialMixin
-from skdann._selection import POOL_RULE, choose_candidate, score_candidates
+from skdann._selection import SIGNALS, choose_by_signal, choose_from_pool, pool_signals
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     """`DANNClassifier` that chooses lambda and input scaling without target labels.
 
     Every combination of input scaling and lambda is trained on all folds but one, and asked
-    for two things. *Reverse validation*: label the target with it, learn back from these labels
-    to the source, and see how well that does on the source rows held out. *Mutual information*
-    of target rows and predicted labels: confident predictions that use all classes. A candidate
-    replaces the network without adaptation only if it does better by both.
+    what can be known without target labels. *Reverse validation*: label the target with it,
+    learn back from these labels to the source, and see how well that does on the source rows
+    held out. *Mutual information* of target rows and predicted labels: sure of each row, and not
+    of the same class for all. *Confidence* alone. A candidate replaces the network without
+    adaptation only if it does better by all three, by more than the noise of the rows. Of those
+    that do, the one with the largest sum of reverse validation, information and *agreement* with
+    the pool's mean prediction is chosen.
 
     Read more in the user guide, ``docs/user_guide.md``.
 
@@ -47,6 +50,11 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     cv : int or splitter, default=3
         Folds of the source rows, as elsewhere in scikit-learn. The target is in every fit.
+
+    scoring : {"safe", "reverse_validation", "info_max", "confidence", "agreement", \
+"source_accuracy"}, default="safe"
+        "safe" is the rule above. A single signal chooses the candidate that has the most of it,
+        as a search with its scorer would, and may do harm: the user guide tells how often.
 
     refit : {"best", "ensemble"}, default="best"
         What is fitted on all rows: the chosen candidate, or besides it all those that beat the
@@ -76,14 +84,15 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         Fitted on all rows. It answers what this estimator is asked.
 
     cv_results_ : dict of ndarrays
-        One element per candidate: ``params``, ``param_<name>``; of the scores
-        ``reverse_validation``, ``info_max`` and ``source_accuracy`` the ``mean_``, ``std_`` and
-        ``split<i>_`` of each; ``gain_reverse_validation`` and ``gain_info_max`` over the
-        baseline; ``beats_baseline``.
+        One element per candidate: ``params``, ``param_<name>``; of the signals
+        ``reverse_validation``, ``source_accuracy``, ``info_max``, ``confidence`` and
+        ``agreement`` the ``mean_``, ``std_`` and ``split<i>_`` over the folds, and ``gain_`` over
+        the baseline with its standard ``error_``; ``merit``, by which candidates are ranked;
+        ``beats_baseline``.
 
     lambda_path_ : dict of ndarrays
         The candidates that differ from the chosen one in lambda only, by ascending lambda:
-        ``lambda_max``, ``reverse_validation``, ``info_max``, ``source_accuracy``.
+        ``lambda_max`` and the five signals.
 
     n_splits_ : int
         Number of folds.
@@ -128,6 +137,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         "param_grid": [dict, None],
         "estimator": [DANNClassifier, None],
         "cv": ["cv_object"],
+        "scoring": [StrOptions({"safe", *SIGNALS})],
         "refit": [StrOptions({"best", "ensemble"})],
         "random_state": ["random_state"],
         "verbose": [Interval(numbers.Integral, 0, None, closed="left"), "boolean"],
@@ -141,6 +151,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         param_grid=None,
         estimator=None,
         cv=3,
+        scoring="safe",
         refit="best",
         random_state=None,
         verbose=0,
@@ -150,6 +161,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.param_grid = param_grid
         self.estimator = estimator
         self.cv = cv
+        self.scoring = scoring
         self.refit = refit
         self.random_state = random_state
         self.verbose = verbose
@@ -254,14 +266,16 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         n_rows = len(data.y_source)
         folds = list(splitter.split(np.zeros((n_rows, 1)), data.y_source))
         results = cross_fit(candidates, data, folds)
-        scores = score_candidates(results, data, folds)
-        means = {name: values.mean(axis=1) for name, values in scores.items()}
-        choice = choose_candidate(POOL_RULE, means, _names(settings))
+        signals = pool_signals(results, data, folds)
+        if self.scoring == "safe":
+            choice = choose_from_pool(signals, _names(settings))
+        else:
+            choice = choose_by_signal(signals, self.scoring, _names(settings))
         reports = {
             "adapted_": choice.index != 0,
             "verdict_": choice.reason,
-            "cv_results_": _cv_results(settings, scores, choice),
-            "lambda_path_": _lambda_path(settings, scores, choice.index),
+            "cv_results_": _cv_results(settings, signals, choice),
+            "lambda_path_": _lambda_path(settings, signals.of_fold, choice.index),
             "n_splits_": len(folds),
         }
         if self.verbose:
@@ -289,16 +303,19 @@ def _names(settings):
     return [", ".join(f"{name}={value!r}" for name, value in one.items()) for one in settings]
 
 
-def _cv_results(settings, scores, choice):
+def _cv_results(settings, signals, choice):
     results = {"params": np.array(settings, dtype=object)}
     for name in settings[0]:
         results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
-    for name, values in scores.items():
+    for name, values in signals.of_fold.items():
         results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=1), values.std(axis=1)
         for fold, of_fold in enumerate(values.T):
             results[f"split{fold}_{name}"] = of_fold
-    for name, values in choice.gains.items():
-        results[f"gain_{name}"] = values
+        results[f"gain_{name}"], results[f"error_{name}"] = (
+            signals.gains[name],
+            signals.errors[name],
+        )
+    results["merit"] = signals.merit
     results["beats_baseline"] = choice.beats
     return results
 

@@ -1,37 +1,39 @@
-"""Selection: scores of a pool of candidates, and the safe choice among them."""
+"""Selection: what speaks for each candidate of a pool, and the safe choice among them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from skdann._target_scores import info_max, prediction_entropy
+SIGNALS = "reverse_validation", "source_accuracy", "info_max", "confidence", "agreement"
+
+# By how many standard errors a candidate of a pool must do better than the baseline. Rows of the
+# target share the luck of one training, so information must be far above the noise of its rows.
+POOL_ERRORS = {"reverse_validation": 1.0, "info_max": 5.0, "confidence": 0.0}
+
+# A search keeps no rows, so the margins are fixed: accuracy, nats, nats.
+SEARCH_MARGINS = {"reverse_validation": 0.01, "info_max": 0.02, "confidence": 0.0}
 
 
 @dataclass(frozen=True)
-class Rule:
-    """By how much a candidate must beat the baseline, and by what those that do are ranked.
+class Signals:
+    """What is known about the candidates of a pool without target labels; more is better.
 
     Attributes
     ----------
-    margins : dict of str to float
-        Of each signal, in its unit; below 0 it may even be worse by so much.
-    rank_by : str
-        One of them.
+    of_fold : dict of ndarrays of shape (n_candidates, n_folds)
+        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` and ``confidence``,
+        minus the mean entropy, in nats; ``agreement``, the probability that a candidate and the
+        pool's mean, each drawing a label for a target row, draw the same.
+    gains, errors : dict of ndarrays of shape (n_candidates,)
+        Mean over the rows minus the first candidate's, and the standard error of that.
+    merit : ndarray of shape (n_candidates,)
+        Reverse validation, information as a share of log(n_classes), and agreement, added.
     """
 
-    margins: dict
-    rank_by: str
-
-
-# A pool trained together: clearly better by mutual information, and not worse by any of the others.
-POOL_RULE = Rule(
-    {"reverse_validation": -0.01, "info_max": 0.1, "confidence": 0.0, "agreement": 0.0},
-    rank_by="agreement",
-)
-# A search can't compare the candidates' predictions, so the others must say more.
-SEARCH_RULE = Rule(
-    {"reverse_validation": 0.01, "info_max": 0.02, "confidence": 0.0}, rank_by="reverse_validation"
-)
+    of_fold: dict
+    gains: dict
+    errors: dict
+    merit: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,11 @@ class Choice:
     ranking : list of int
         The chosen candidate, then the others that beat the baseline, best first; the baseline
         alone where none does.
-    gains : dict of ndarrays of shape (n_candidates,)
-        Mean scores minus the baseline's.
     beats : bool ndarray of shape (n_candidates,)
     reason : str
     """
 
     ranking: list
-    gains: dict
     beats: np.ndarray
     reason: str
 
@@ -60,8 +59,8 @@ class Choice:
         return self.ranking[0]
 
 
-def score_candidates(results, data, folds):
-    """Return the scores of all candidates in all folds; more is better.
+def pool_signals(results, data, folds):
+    """Return the `Signals` of the candidates of a pool.
 
     Parameters
     ----------
@@ -69,68 +68,104 @@ def score_candidates(results, data, folds):
         Of each candidate in each fold.
     data : TrainingData
     folds : list of pairs of ndarrays
-
-    Returns
-    -------
-    dict of ndarrays of shape (n_candidates, n_folds)
-        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` and ``confidence``,
-        minus the mean entropy, in nats; ``agreement``, the mean probability that a candidate
-        and the pool's mean, each drawing a label, draw the same, in [0, 1].
     """
-    of_fold = [
-        _scores_of_fold([candidate[f] for candidate in results], data, rows)
-        for f, (_, rows) in enumerate(folds)
-    ]
-    return {name: np.stack([one[name] for one in of_fold], axis=1) for name in of_fold[0]}
-
-
-def _scores_of_fold(results, data, rows):
-    y = data.y_source[rows]
-    weight = None if data.domain_weight is None else data.domain_weight[rows]
-    pool = np.mean([one.target_proba for one in results], axis=0)
-    scores = {
-        "reverse_validation": [_accuracy(one.reverse_proba, y, weight) for one in results],
-        "source_accuracy": [_accuracy(one.source_proba, y, weight) for one in results],
-        "info_max": [info_max(one.target_proba) for one in results],
-        "confidence": [-prediction_entropy(one.target_proba) for one in results],
-        "agreement": [np.mean((one.target_proba * pool).sum(axis=1)) for one in results],
+    rows = {}
+    for f, (_, held_out) in enumerate(folds):
+        of_fold = _rows_of_fold([candidate[f] for candidate in results], data, held_out)
+        for name, values in of_fold.items():
+            rows.setdefault(name, []).append(values)
+    of_fold = {
+        name: np.stack([one.mean(axis=1) for one in values], axis=1)
+        for name, values in rows.items()
     }
-    return {name: np.array(values) for name, values in scores.items()}
+    # Every fold has other source rows, and the same target rows.
+    together = {
+        name: np.concatenate(values, axis=1)
+        if name in ("reverse_validation", "source_accuracy")
+        else np.mean(values, axis=0)
+        for name, values in rows.items()
+    }
+    over_first = {name: values - values[0] for name, values in together.items()}
+    means = {name: values.mean(axis=1) for name, values in of_fold.items()}
+    information = means["info_max"] / np.log(len(data.classes))
+    return Signals(
+        of_fold=of_fold,
+        gains={name: values.mean(axis=1) for name, values in over_first.items()},
+        errors={n: one.std(axis=1) / np.sqrt(one.shape[1]) for n, one in over_first.items()},
+        merit=means["reverse_validation"] + information + means["agreement"],
+    )
 
 
-def choose_candidate(rule, means, names, baseline=0):
-    """Return the `Choice` among candidates.
+def choose_from_pool(signals, names):
+    """Return the `Choice` among the candidates of a pool; the first is the baseline."""
+    needed = {name: count * signals.errors[name] for name, count in POOL_ERRORS.items()}
+    return _choice(signals.gains, needed, signals.merit, names, baseline=0)
+
+
+def choose_by_signal(signals, name, names):
+    """Return the `Choice` of the candidate with the most of one signal, the first among equals."""
+    means = signals.of_fold[name].mean(axis=1)
+    best = int(np.argmax(means))
+    reason = f"{names[best]} has the best {name}, {means[best]:.3f}; {names[0]} has {means[0]:.3f}."
+    return Choice([best], means > means[0], reason)
+
+
+def choose_from_search(means, names, baseline):
+    """Return the `Choice` among the candidates of a search.
 
     Parameters
     ----------
-    rule : Rule
     means : dict of ndarrays of shape (n_candidates,)
-        Of the rule's signals, mean over the folds.
+        Of the signals in `SEARCH_MARGINS`, mean over the folds.
     names : list of str
-        Of the candidates, for the reason.
-    baseline : int, default=0
-        The candidate that the others must beat.
+    baseline : int
     """
-    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in rule.margins}
-    beats = np.all([gains[name] > margin for name, margin in rule.margins.items()], axis=0)
+    gains = {name: np.asarray(means[name]) - means[name][baseline] for name in SEARCH_MARGINS}
+    return _choice(gains, SEARCH_MARGINS, means["reverse_validation"], names, baseline)
+
+
+def _rows_of_fold(results, data, held_out):
+    """Return the signals of each row: dict of ndarrays of shape (n_candidates, n_rows)."""
+    y = data.y_source[held_out]
+    weight = 1.0
+    if data.domain_weight is not None:
+        weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
+    target = np.stack([one.target_proba.astype(np.float64) for one in results])
+    pool = target.mean(axis=0)
+    entropy = np.stack([_row_entropies(one) for one in target])
+    shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
+    return {
+        "reverse_validation": weight * _hits([one.reverse_proba for one in results], y),
+        "source_accuracy": weight * _hits([one.source_proba for one in results], y),
+        "info_max": -(target * shares[:, None]).sum(axis=2) - entropy,
+        "confidence": -entropy,
+        "agreement": (target * pool).sum(axis=2),
+    }
+
+
+def _row_entropies(proba):
+    return -(proba * np.log(np.maximum(proba, np.finfo(np.float64).tiny))).sum(axis=1)
+
+
+def _hits(probas, codes):
+    return np.stack([proba.argmax(axis=1) == codes for proba in probas]).astype(np.float64)
+
+
+def _choice(gains, needed, merit, names, baseline):
+    beats = np.all([gains[name] > needed[name] for name in needed], axis=0)
     beats[baseline] = False
-    order = np.argsort(-gains[rule.rank_by], kind="stable")
-    ranking = [int(i) for i in order if beats[i]] or [baseline]
-    return Choice(ranking, gains, beats, _reason(ranking, gains, names, baseline))
+    ranking = [int(i) for i in np.argsort(-merit, kind="stable") if beats[i]] or [baseline]
+    return Choice(ranking, beats, _reason(ranking, gains, needed, names, baseline))
 
 
-def _accuracy(proba, codes, weight):
-    return float(np.average(proba.argmax(axis=1) == codes, weights=weight))
-
-
-def _reason(ranking, gains, names, baseline):
+def _reason(ranking, gains, needed, names, baseline):
     best = ranking[0]
     if best == baseline:
         return (
             f"No candidate beats {names[baseline]} by all signals that need no target labels: it "
             "stays, without adaptation."
         )
-    changes = ", ".join(f"{name} {values[best]:+.3f}" for name, values in gains.items())
+    changes = ", ".join(f"{name} {gains[name][best]:+.3f}" for name in needed)
     return (
         f"{names[best]} replaces {names[baseline]}: {changes}; {len(ranking)} of {len(names)} "
         "candidates beat it."

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-from skdann._selection import SEARCH_RULE, choose_candidate
+from skdann._selection import SEARCH_MARGINS, choose_from_search
 from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
@@ -328,15 +328,15 @@ def choose_adaptation(cv_results):
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
     'domain'
     """
-    missing = [name for name in SEARCH_RULE.margins if f"mean_test_{name}" not in cv_results]
+    missing = [name for name in SEARCH_MARGINS if f"mean_test_{name}" not in cv_results]
     if missing:
         raise ValueError(
             f"cv_results has no scores {missing}: search with scoring=adaptation_scoring()."
         )
     baseline = _first_without_adaptation(cv_results["params"])
-    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_RULE.margins}
+    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_MARGINS}
     names = [str(one) for one in cv_results["params"]]
-    return choose_candidate(SEARCH_RULE, means, names, baseline).index
+    return choose_from_search(means, names, baseline).index
 
 
 def _first_without_adaptation(settings):

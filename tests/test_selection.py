@@ -11,9 +11,16 @@ from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier, DANNClassifierCV
 from skdann._pool import FoldResult
-from skdann._selection import POOL_RULE, SEARCH_RULE, Rule, choose_candidate, score_candidates
+from skdann._selection import (
+    POOL_ERRORS,
+    SEARCH_MARGINS,
+    Signals,
+    choose_from_pool,
+    choose_from_search,
+    pool_signals,
+)
 from skdann.datasets import make_tilted_digits
-from skdann.metrics import InfoMaxScorer
+from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 from skdann.model_selection import DomainKFold, adaptation_scoring, choose_adaptation
 from skdann.pipeline import make_dann_pipeline
 
@@ -23,34 +30,32 @@ GRID = {
 }
 
 
-RULE = Rule({"one": 0.0, "other": 0.1}, rank_by="one")
-
-
-def chosen(one, other, baseline=0):
-    means = {"one": np.array(one), "other": np.array(other)}
-    return choose_candidate(RULE, means, list("abcdef"), baseline)
+def chosen(accuracy, information, confidence=None, baseline=0):
+    means = {"reverse_validation": np.array(accuracy), "info_max": np.array(information)}
+    means["confidence"] = np.arange(len(accuracy)) if confidence is None else np.array(confidence)
+    return choose_from_search(means, list("abcdef"), baseline)
 
 
 def test_a_candidate_must_beat_the_baseline_by_all_signals():
     assert chosen([0.8, 0.9, 0.7, 0.9], [0.3, 0.2, 0.6, 0.3]).ranking == [0]
     assert chosen([0.8, 0.9, 0.7, 0.9], [0.3, 0.2, 0.6, 0.5]).ranking == [3]
+    assert chosen([0.8, 0.9], [0.3, 0.5], [0.5, 0.4]).ranking == [0]
 
 
 def test_the_best_comes_first_among_those_that_beat_it():
     choice = chosen([0.8, 0.9, 0.95, 0.85], [0.3, 0.5, 0.6, 0.45])
     assert choice.ranking == [2, 1, 3]
     assert choice.beats.tolist() == [False, True, True, True]
-    assert choice.reason.startswith("c replaces a: one +0.150, other +0.300; 3 of 6")
+    said = "c replaces a: reverse_validation +0.150, info_max +0.300, confidence +2.000; 3 of 6"
+    assert choice.reason.startswith(said)
 
 
-@pytest.mark.parametrize("rule", [POOL_RULE, SEARCH_RULE], ids=["pool", "search"])
-def test_a_gain_within_the_margin_counts_for_nothing(rule):
-    clear = {name: np.array([0.5, 0.9]) for name in rule.margins}
-    assert choose_candidate(rule, clear, ["a", "b"]).index == 1
-    for name, margin in rule.margins.items():
-        for gain, index in ((margin - 1e-6, 0), (margin + 1e-6, 1)):
-            means = {**clear, name: np.array([0.5, 0.5 + gain])}
-            assert choose_candidate(rule, means, ["a", "b"]).index == index
+@pytest.mark.parametrize("name", SEARCH_MARGINS)
+def test_a_gain_within_the_margin_of_a_search_counts_for_nothing(name):
+    for gain, index in ((-1e-6, 0), (1e-6, 1)):
+        means = {other: np.array([0.5, 0.9]) for other in SEARCH_MARGINS}
+        means[name] = np.array([0.5, 0.5 + SEARCH_MARGINS[name] + gain])
+        assert choose_from_search(means, ["a", "b"], 0).index == index
 
 
 def test_candidates_without_a_score_are_never_chosen():
@@ -59,26 +64,73 @@ def test_candidates_without_a_score_are_never_chosen():
 
 
 def test_the_baseline_may_stand_anywhere():
-    assert chosen([0.9, 0.8], [0.9, 0.4], baseline=1).index == 0
-    assert chosen([0.8, 0.8], [0.9, 0.4], baseline=1).index == 1
+    assert chosen([0.9, 0.8], [0.9, 0.4], [1, 0], baseline=1).index == 0
+    assert chosen([0.8, 0.8], [0.9, 0.4], [1, 0], baseline=1).index == 1
+
+
+# -- in a pool -------------------------------------------------------------------------------
+
+SURE, UNSURE = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.5, 0.5], [0.5, 0.5]])
+RIGHT, WRONG = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])
+
+
+def signals_of(results, n_folds, weight=None):
+    data = types.SimpleNamespace(
+        y_source=np.zeros(n_folds, dtype=int), domain_weight=weight, classes=np.array([0, 1])
+    )
+    return pool_signals(results, data, [(None, np.array([i])) for i in range(n_folds)])
 
 
 def test_the_signals_of_a_pool_by_hand():
     """Two candidates, two target rows, one held-out row in each of two folds."""
-    sure, unsure = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.5, 0.5], [0.5, 0.5]])
-    right, wrong = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])
-    results = [
-        [FoldResult(right, sure, wrong), FoldResult(right, sure, right)],
-        [FoldResult(wrong, unsure, wrong), FoldResult(right, unsure, wrong)],
-    ]
-    data = types.SimpleNamespace(y_source=np.array([0, 0]), domain_weight=None)
-    scores = score_candidates(results, data, [(None, np.array([0])), (None, np.array([1]))])
-    assert scores["reverse_validation"].tolist() == [[0, 1], [0, 0]]
-    assert scores["source_accuracy"].tolist() == [[1, 1], [0, 1]]
-    np.testing.assert_allclose(scores["info_max"], np.log([[2, 2], [1, 1]]), atol=1e-9)
-    np.testing.assert_allclose(scores["confidence"], np.log([[1, 1], [0.5, 0.5]]), atol=1e-9)
+    signals = signals_of(
+        [
+            [FoldResult(WRONG, UNSURE, WRONG), FoldResult(RIGHT, UNSURE, WRONG)],
+            [FoldResult(RIGHT, SURE, WRONG), FoldResult(RIGHT, SURE, RIGHT)],
+        ],
+        n_folds=2,
+    )
+    scores = signals.of_fold
+    assert scores["reverse_validation"].tolist() == [[0, 0], [0, 1]]
+    assert scores["source_accuracy"].tolist() == [[0, 1], [1, 1]]
+    np.testing.assert_allclose(scores["info_max"], np.log([[1, 1], [2, 2]]), atol=1e-9)
+    np.testing.assert_allclose(scores["confidence"], np.log([[0.5, 0.5], [1, 1]]), atol=1e-9)
     # The pool's mean is (.75, .25) and (.25, .75).
-    np.testing.assert_allclose(scores["agreement"], [[0.75, 0.75], [0.5, 0.5]])
+    np.testing.assert_allclose(scores["agreement"], [[0.5, 0.5], [0.75, 0.75]])
+    # Row by row 0 and 1 more: mean 1/2, deviation 1/2, over the root of two rows.
+    assert signals.gains["reverse_validation"][1] == 0.5
+    assert signals.errors["reverse_validation"][1] == pytest.approx(0.5 / np.sqrt(2))
+    np.testing.assert_allclose(signals.gains["info_max"], [0, np.log(2)], atol=1e-9)
+    np.testing.assert_allclose(signals.errors["info_max"], 0, atol=1e-9)
+    np.testing.assert_allclose(signals.merit, [0 + 0 + 0.5, 0.5 + 1 + 0.75])
+
+
+def test_weights_of_held_out_rows_count():
+    one = FoldResult(RIGHT, SURE, RIGHT)
+    two = types.SimpleNamespace(
+        y_source=np.array([0, 1]), domain_weight=np.array([3.0, 1.0]), classes=np.array([0, 1])
+    )
+    both = FoldResult(np.repeat(RIGHT, 2, axis=0), SURE, np.repeat(RIGHT, 2, axis=0))
+    signals = pool_signals([[both], [both]], two, [(None, np.array([0, 1]))])
+    assert signals.of_fold["source_accuracy"].tolist() == [[0.75], [0.75]]
+    assert signals_of([[one]], 1).of_fold["source_accuracy"].tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("name", POOL_ERRORS)
+def test_a_gain_within_the_noise_of_a_pool_counts_for_nothing(name):
+    errors = {other: np.array([0, 0.01]) for other in POOL_ERRORS}
+    for less, index in ((1e-6, 0), (-1e-6, 1)):
+        gains = {other: np.array([0, 0.9]) for other in POOL_ERRORS}
+        gains[name] = np.array([0, POOL_ERRORS[name] * 0.01 - less])
+        signals = Signals({}, gains, errors, np.array([0, 1.0]))
+        assert choose_from_pool(signals, ["a", "b"]).index == index
+
+
+def test_the_pool_chooses_by_merit():
+    gains = {name: np.array([0, 0.9, 0.8, 0.7]) for name in POOL_ERRORS}
+    errors = {name: np.zeros(4) for name in POOL_ERRORS}
+    signals = Signals({}, gains, errors, np.array([9.0, 1.0, 3.0, 2.0]))
+    assert choose_from_pool(signals, list("abcd")).ranking == [2, 3, 1]
 
 
 # -- in searches -----------------------------------------------------------------------------
@@ -102,22 +154,37 @@ def test_the_choice_is_the_same_with_and_without_routing(digits, n_target):
     without = searching((target,)).fit(X, y, X_tgt=(target,))
     with sklearn.config_context(enable_metadata_routing=True):
         routed = searching().fit(X, y, X_tgt=(target,))
-    for name in SEARCH_RULE.margins:
+    for name in SEARCH_MARGINS:
         ours, theirs = (one.cv_results_[f"mean_test_{name}"] for one in (without, routed))
         np.testing.assert_allclose(ours, theirs)
     assert without.best_params_ == routed.best_params_
     assert without.best_params_["dannclassifier__input_scaling"] == "domain"
 
 
-def test_the_cross_validated_classifier_chooses_the_same(digits):
+@pytest.mark.parametrize(
+    ("scoring", "scorer"),
+    [
+        ("reverse_validation", ReverseValidation),
+        ("info_max", InfoMaxScorer),
+        ("confidence", EntropyScorer),
+    ],
+)
+def test_the_cross_validated_classifier_chooses_as_a_search_by_the_same_score(
+    digits, scoring, scorer
+):
     X, y, X_tgt = digits
-    estimator = DANNClassifier(max_epochs=40)
-    pool = DANNClassifierCV([0, 0.3, 1], estimator=estimator, cv=2, random_state=0)
-    scaled = StandardScaler().fit(X)
-    pool.fit(scaled.transform(X), y, scaled.transform(X_tgt))
-    by_search = searching((X_tgt,)).fit(X, y, X_tgt=(X_tgt,))
-    for name, value in pool.best_params_.items():
-        assert by_search.best_params_[f"dannclassifier__{name}"] == value
+    X, X_tgt = (StandardScaler().fit(X).transform(rows) for rows in (X, X_tgt))
+    estimator = DANNClassifier(max_epochs=40, random_state=0)
+    pool = DANNClassifierCV([0, 0.3, 1], estimator=estimator, cv=2, scoring=scoring).fit(
+        X, y, X_tgt
+    )
+    grid = {name.split("__")[1]: values for name, values in GRID.items()}
+    search = GridSearchCV(estimator, grid, cv=2, scoring=scorer(X_tgt=X_tgt), refit=False)
+    search.fit(X, y, X_tgt=(X_tgt,))
+    assert pool.best_params_ == search.best_params_
+    np.testing.assert_allclose(
+        pool.cv_results_[f"mean_{scoring}"], search.cv_results_["mean_test_score"], atol=0.02
+    )
 
 
 def test_other_searches_and_folds_of_both_domains(digits):
