@@ -120,6 +120,7 @@ def new_net(fits, device):
         total_steps=tuple(fit.total_steps for fit in fits for _ in fit.networks),
         patience=settings.n_iter_no_change if settings.early_stopping else None,
         verbose=any(fit.settings.verbose for fit in fits),
+        lasting=len(fits) > 1 and not settings.callbacks,
     )
     networks = [network for fit in fits for network in fit.networks]
     callbacks = copy.deepcopy(list(settings.callbacks or ()))
@@ -163,7 +164,7 @@ def batch_size_for(settings, total_rows):
 def member_batches(train, batch_size, streams, tables):
     """Return the batches of each member."""
     return [
-        DomainBatches(data, batch_size, one.source_order, one.target_order, tables)
+        DomainBatches(data, batch_size, one.source_order, one.target_order, tables, one.key)
         for data, one in zip(train, streams, strict=True)
     ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
 
@@ -45,6 +45,65 @@ class OptimizerFactory:
         """Return the factory for these networks and those of others."""
         settings = [one for factory in (self, *others) for one in factory.settings]
         return replace(self, settings=settings)
+
+
+class JointAdam:
+    """Takes the steps of a fused Adam, all of whose parameters have a gradient in every step.
+
+    Adam counts the steps of each parameter by itself, which for a hundred small ones takes several
+    times as long as the arithmetic. Here one count serves all; the numbers are Adam's.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Adam
+        Gives the parameters and, in each step, their settings.
+    gradients : sequence of pairs of Parameter and Tensor
+        Where the gradients of its parameters will be.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, gradients: Sequence[tuple[nn.Parameter, Tensor]]
+    ) -> None:
+        self.param_groups = optimizer.param_groups
+        of_parameter = {id(parameter): gradient for parameter, gradient in gradients}
+        self._tensors: list[list[list[Tensor]]] = []
+        for group in self.param_groups:
+            values: list[Tensor] = [parameter.detach() for parameter in group["params"]]
+            first, second = ([torch.zeros_like(value) for value in values] for _ in range(2))
+            grads = [of_parameter[id(parameter)] for parameter in group["params"]]
+            self._tensors.append([values, grads, first, second])
+        self._count = torch.zeros((), device=gradients[0][1].device)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take a step."""
+        self._count += 1
+        for group, (values, grads, first, second) in zip(
+            self.param_groups, self._tensors, strict=True
+        ):
+            beta1, beta2 = group["betas"]
+            torch._fused_adam_(
+                values,
+                grads,
+                first,
+                second,
+                [],
+                [self._count] * len(values),
+                lr=group["lr"],
+                beta1=beta1,
+                beta2=beta2,
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=group["maximize"],
+            )
+
+
+def can_be_joint(optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether `JointAdam` can take the optimizer's steps."""
+    return type(optimizer) is torch.optim.Adam and all(
+        group["fused"] and not group["amsgrad"] for group in optimizer.param_groups
+    )
 
 
 def optimizer_factory(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import clone
 
-from skdann._batches import selected_rows
+from skdann._batches import selected_rows, unwatched
 from skdann._classifier import fit_together
 from skdann._fitting import n_epochs
 from skdann._scaling import domain_codes
@@ -54,7 +54,7 @@ def cross_fit(candidates, data, folds):
         forward += [clone(candidate) for candidate in candidates]
         records += [record] * len(candidates)
         held_out += [test] * len(candidates)
-    fit_together(forward, records)
+    _fit(forward, records)
     source = [_proba(c, data.X_source, rows, 0) for c, rows in zip(forward, held_out, strict=True)]
     codes = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
     target = [_proba(c, data.X_target, None, codes) for c in forward]
@@ -69,14 +69,29 @@ def reversed_classifier(fitted, n_target):
     It goes on from the weights, which does better than a new start (Ganin et al., 2016, section
     5.1.2), and needs a third of the epochs.
     """
-    reverse = copy.deepcopy(fitted)
+    reverse = copy.copy(fitted)  # what was fitted is replaced, not changed
     steps = math.ceil(n_target / min(n_target, fitted.batch_size_))
     epochs = math.ceil(_REVERSE_SHARE * n_epochs(fitted, steps))
-    return reverse.set_params(warm_start=True, max_epochs=epochs, early_stopping=False)
+    return reverse.set_params(
+        warm_start=True,
+        max_epochs=epochs,
+        early_stopping=False,
+        random_state=copy.deepcopy(fitted.random_state),
+    )
+
+
+def _fit(classifiers, records):
+    """Fit each on its record; at lambda 0 nobody asks what the domain classifier learns."""
+    watched = [classifier.lambda_max > 0 for classifier in classifiers]
+    fit_together(
+        classifiers,
+        [one if yes else unwatched(one) for one, yes in zip(records, watched, strict=True)],
+    )
 
 
 def _reverse_probas(forward, target_probas, data, held_out):
     n_classes = len(data.classes)
+    back = {id(rows): _reversed_record(data, rows) for rows in held_out}
     probas, fits, records, places = [], [], [], []
     for i, (fitted, target_proba, rows) in enumerate(
         zip(forward, target_probas, held_out, strict=True)
@@ -86,22 +101,22 @@ def _reverse_probas(forward, target_probas, data, held_out):
         if (codes == codes[0]).all():
             continue  # one label for all: its reverse is a constant
         fits.append(reversed_classifier(fitted, len(codes)))
-        records.append(_reversed_record(data, codes, rows))
+        records.append(replace(back[id(rows)], y_source=codes.astype(np.int64)))
         places.append(i)
     if fits:
-        fit_together(fits, records)
+        _fit(fits, records)
     for i, fitted in zip(places, fits, strict=True):
         probas[i] = _proba(fitted, data.X_source, held_out[i])
     return probas
 
 
-def _reversed_record(data, codes, rows):
-    """Return the record whose source is the target, with predicted labels."""
+def _reversed_record(data, rows):
+    """Return the record whose source is the target, with labels to come."""
     return replace(
         data,
         X_source=data.X_target,
         source_rows=None,
-        y_source=codes.astype(np.int64),
+        y_source=np.zeros(len(data.target_domain), dtype=np.int64),
         label_weight=None,
         domain_weight=None,
         X_target=data.X_source,

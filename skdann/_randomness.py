@@ -92,6 +92,13 @@ class RandomStreams:
     label_modules: PrivateRandomness
     domain_modules: PrivateRandomness
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Seeds; equal for streams that started equal, which stay so if equally much is drawn."""
+        inits = self.feature_init, self.label_init, self.domain_init
+        seeded = (*inits, self.label_dropout, self.domain_dropout)
+        return tuple(generator.initial_seed() for generator in seeded)
+
 
 def random_streams(
     random_state: int | np.random.RandomState | None,

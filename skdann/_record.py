@@ -70,18 +70,24 @@ class RunningMeans:
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
     """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
     batches = stacked(steps)
-    figures = {"label_loss": row_losses(logits.label, batches.y, batches.label_weight)}
+    figures = {"label_loss": _losses(logits.label, batches.y, batches.label_weight)}
     if logits.domain is not None and batches.domain is not None:
-        figures["domain_loss"] = row_losses(logits.domain, batches.domain, batches.domain_weight)
-        figures["domain_accuracy"] = hits(logits.domain, batches.domain)
+        figures["domain_loss"] = _losses(logits.domain, batches.domain, batches.domain_weight)
+        figures["domain_accuracy"] = hits(logits.domain.contiguous(), batches.domain)
     return figures
 
 
+def _losses(logits: Tensor, codes: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the loss of each row; a softmax over columns takes a tenth of one over short rows."""
+    losses = -torch.log_softmax(logits.mT, dim=-2).gather(-2, codes.unsqueeze(-2)).squeeze(-2)
+    return losses if weights is None else weights * losses
+
+
 def _room_for(logits: Logits) -> Logits:
-    """Return memory for the logits of some steps, along a leading axis."""
+    """Return memory for the logits of some steps, along a leading axis; columns stay together."""
     step_bytes = sum(4 * values.numel() for values in logits if values is not None)
     n_steps = max(1, min(_STEPS_PER_READING, _BYTES_PER_READING // step_bytes))
-    rooms = [None if one is None else one.new_empty((n_steps, *one.shape)) for one in logits]
+    rooms = [None if one is None else one.new_empty((n_steps, *one.mT.shape)).mT for one in logits]
     return Logits(*rooms)  # type: ignore[arg-type]
 
 

@@ -9,14 +9,13 @@ k = 1. The numbers are those of `AutogradObjective`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from skdann._batches import Batch
-from skdann._losses import cross_entropy_gradient
 from skdann._network import (
     ACTIVATIONS,
     DomainAdversarialNetwork,
@@ -35,6 +34,11 @@ DERIVATIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
     "relu": lambda g, before, after: _aten.threshold_backward.grad_input(g, after, 0, grad_input=g),
     "gelu": lambda g, before, after: _aten.gelu_backward.grad_input(g, before, grad_input=g),
 }
+# In place: these derivatives are told as well by what dropout has left of the values.
+_TOLD_BY_DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": ACTIVATIONS["identity"],
+    "relu": torch.relu_,
+}
 
 
 def can_be_stacked(network: DomainAdversarialNetwork) -> bool:
@@ -49,6 +53,17 @@ def can_be_stacked(network: DomainAdversarialNetwork) -> bool:
     )
 
 
+def step_bytes(network: DomainAdversarialNetwork, n_rows: int) -> int:
+    """Return about how much memory a step takes for each network of a stack."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    # Weights, gradients and two moments; of a unit its value and, on the way back, two gradients,
+    # or what the activation had before and what dropout left behind too.
+    activations = {getattr(part, "activation", None) for part in network.parts}
+    of_unit = 3 if activations <= _TOLD_BY_DROPPED.keys() else 5
+    n_units = sum(len(weight) for weight in weights)
+    return 4 * (4 * sum(weight.numel() for weight in weights) + of_unit * n_rows * n_units)
+
+
 class StackedObjective:
     """The objectives of k networks of equal sizes, whose gradients are found together.
 
@@ -61,21 +76,43 @@ class StackedObjective:
         For which `can_be_stacked` holds.
     streams : sequence of k RandomStreams
         Where each network's dropout draws from.
+    lasting : bool, default=False
+        Whether these networks take all their steps together. Then equal streams are drawn from
+        once, for all.
     """
 
     def __init__(
-        self, networks: Sequence[DomainAdversarialNetwork], streams: Sequence[RandomStreams]
+        self,
+        networks: Sequence[DomainAdversarialNetwork],
+        streams: Sequence[RandomStreams],
+        lasting: bool = False,
     ) -> None:
         self._networks = networks
-        self._features = _StackedPart([n.feature_extractor for n in networks])
-        self._label = _StackedPart([n.label_predictor for n in networks])
-        self._label_dropout = [s.label_dropout for s in streams]
-        self._domain_dropout = [s.domain_dropout for s in streams]
+        keys: list[Hashable] = [s.key if lasting else i for i, s in enumerate(streams)]
+        first: dict[Hashable, int] = {}
+        self._masks_of = [first.setdefault(key, len(first)) for key in keys]
+        leaders = [streams[self._masks_of.index(mask)] for mask in range(len(first))]
+        self._label_dropout = [s.label_dropout for s in leaders]
+        self._domain_dropout = [s.domain_dropout for s in leaders]
+        self._features = self._part("feature_extractor")
+        self._label = self._part("label_predictor")
 
     @functools.cached_property
     def _domain(self) -> _StackedPart:
         # Made when it is first used: without target rows it gets no gradient, not even zero.
-        return _StackedPart([n.domain_classifier for n in self._networks])
+        return self._part("domain_classifier")
+
+    def _part(self, name: str) -> _StackedPart:
+        parts = [getattr(network, name) for network in self._networks]
+        return _StackedPart(parts, self._masks_of)
+
+    def take_gradients(self, domain: bool) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return the networks' parameters, and where the gradient of each will be.
+
+        No longer in their ``grad``. `domain` tells whether the domain classifier is to learn.
+        """
+        parts = [self._features, self._label, *([self._domain] if domain else [])]
+        return [pair for part in parts for pair in part.take_gradients()]
 
     @torch.no_grad()
     def adversarial(self, batch: Batch, coefficient: Tensor) -> Logits:
@@ -96,7 +133,7 @@ class StackedObjective:
         label_gradient = self._label.backward(_label_gradient(label_logits, batch))
         gradient[:, :n_source].add_(label_gradient)
         self._features.backward(gradient, to_inputs=False)
-        return Logits(label_logits, domain_logits)
+        return Logits(label_logits.mT, domain_logits.mT)
 
     @torch.no_grad()
     def source_only(self, batch: Batch) -> Logits:
@@ -111,21 +148,21 @@ class StackedObjective:
             self._label.backward(_label_gradient(label_logits, batch)), to_inputs=False
         )
         if batch.domain is None:
-            return Logits(label_logits, None)
+            return Logits(label_logits.mT, None)
         embedding = self._features.forward(batch.X, None)
         domain_logits = self._domain.forward(embedding, self._domain_dropout)
         self._domain.backward(_domain_gradient(domain_logits, batch), to_inputs=False)
-        return Logits(label_logits, domain_logits)
+        return Logits(label_logits.mT, domain_logits.mT)
 
 
 class _Layer(NamedTuple):
-    """Weights (k, n_out, n_in) and biases (k, 1, n_out) of k layers, and their gradients."""
+    """Weights (k, n_out, n_in) and biases (k, n_out) of k layers, and their gradients."""
 
     weight: Tensor
     bias: Tensor
     weight_gradient: Tensor
     bias_gradient: Tensor
-    of_parameters: list[tuple[Tensor, Tensor]]
+    of_parameters: list[tuple[nn.Parameter, Tensor]]
 
     def hand_out(self) -> None:
         """Make the gradients those of the parameters; a callback may have put others there."""
@@ -143,40 +180,67 @@ class _Passed(NamedTuple):
 
 
 class _StackedPart:
-    """The same part of k networks: a multilayer perceptron with a leading axis of length k."""
+    """The same part of k networks: a multilayer perceptron with a leading axis of length k.
 
-    def __init__(self, parts: Sequence[nn.Module]) -> None:
+    A linear layer at its end has its outputs in columns, (k, n_outputs, n): a softmax over short
+    rows would take as long as the layer.
+
+    Parameters
+    ----------
+    parts : sequence of k MultilayerPerceptron
+    masks_of : sequence of k int
+        Which of the generators draws each network's dropout.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module], masks_of: Sequence[int]) -> None:
         first = parts[0]
         assert isinstance(first, MultilayerPerceptron)
         self._n_hidden, self._dropout = first.n_hidden, first.dropout
-        self._activate = ACTIVATIONS[first.activation]
+        self._in_place = first.activation in _TOLD_BY_DROPPED
+        self._activate = _TOLD_BY_DROPPED.get(first.activation, ACTIVATIONS[first.activation])
         self._derivative = DERIVATIVES[first.activation]
         layers = [part.layers for part in parts if isinstance(part, MultilayerPerceptron)]
         self._layers = [_stacked_layer(of_all) for of_all in zip(*layers, strict=True)]
         self._passed: list[_Passed] = []
         self._masks: dict[int, Tensor] = {}
+        self._n_masks = 1 + max(masks_of)
+        # None: one for all of them, or one for each.
+        self._masks_of = None
+        if 1 < self._n_masks < len(masks_of):
+            self._masks_of = torch.tensor(masks_of, device=self._layers[0].weight.device)
+        self._hands_out = True
+
+    def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return all parameters and where their gradients will be; no longer in their ``grad``."""
+        self._hands_out = False
+        return [pair for layer in self._layers for pair in layer.of_parameters]
 
     def forward(self, x: Tensor, generators: Sequence[torch.Generator] | None) -> Tensor:
-        """Return (k, n, n_outputs) of (k, n, n_inputs); None as generators drops no units."""
+        """Return the outputs of (k, n, n_inputs); None as generators drops no units."""
         self._passed = []
-        for i, layer in enumerate(self._layers):
-            before = torch.baddbmm(layer.bias, x, layer.weight.transpose(1, 2))
-            after, mask, out = before, None, before
-            if i < self._n_hidden:
-                out = after = self._activate(before)
-                if generators is not None and self._dropout > 0:
-                    mask = self._mask(i, after)
-                    out = after * draw_keep_masks_(mask, self._dropout, generators)
+        for i, layer in enumerate(self._layers[: self._n_hidden]):
+            before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)
+            out = after = self._activate(before)
+            mask = None
+            if generators is not None and self._dropout > 0:
+                mask = self._mask(i, after, generators)
+                out = after.mul_(mask) if self._in_place else after * mask
             self._passed.append(_Passed(x, before, after, mask))
+            x = out
+        if len(self._layers) > self._n_hidden:
+            layer = self._layers[-1]
+            out = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, x.mT)
+            self._passed.append(_Passed(x, out, out, None))
             x = out
         return x
 
-    def _mask(self, layer: int, like: Tensor) -> Tensor:
-        """Return memory for the layer's dropout mask: the same in every step of an epoch."""
-        mask = self._masks.get(layer)
-        if mask is None or mask.shape != like.shape:
-            mask = self._masks[layer] = torch.empty_like(like)
-        return mask
+    def _mask(self, layer: int, like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Return the layer's dropout masks, in the same memory in every step of an epoch."""
+        mask, shape = self._masks.get(layer), (self._n_masks, *like.shape[1:])
+        if mask is None or mask.shape != shape:
+            mask = self._masks[layer] = like.new_empty(shape)
+        draw_keep_masks_(mask, self._dropout, generators)
+        return mask if self._masks_of is None else mask[self._masks_of]
 
     def backward(self, gradient: Tensor, to_inputs: bool = True) -> Tensor:
         """Fill the layers' gradients; return that of the inputs, where it is asked for.
@@ -184,27 +248,28 @@ class _StackedPart:
         `gradient` may be overwritten.
         """
         for i in reversed(range(len(self._layers))):
-            layer, passed = self._layers[i], self._passed[i]
+            layer, passed = self._layers[i], self._passed.pop()
             if i < self._n_hidden:
                 if passed.mask is not None:
                     gradient.mul_(passed.mask)
                 self._derivative(gradient, passed.before, passed.after)
-            torch.bmm(gradient.transpose(1, 2), passed.x, out=layer.weight_gradient)
-            torch.sum(gradient, dim=1, keepdim=True, out=layer.bias_gradient)
-            layer.hand_out()
+                gradient = gradient.mT
+            torch.bmm(gradient, passed.x, out=layer.weight_gradient)
+            torch.sum(gradient, dim=2, out=layer.bias_gradient)
+            if self._hands_out:
+                layer.hand_out()
             if i > 0 or to_inputs:
-                gradient = torch.bmm(gradient, layer.weight)
+                gradient = torch.bmm(gradient.mT, layer.weight)
         return gradient
 
 
 def _stacked_layer(layers: Sequence[nn.Linear]) -> _Layer:
     weight, weight_gradient = _joined(weights := [layer.weight for layer in layers])
     bias, bias_gradient = _joined(biases := [layer.bias for layer in layers])
-    of_parameters = [*zip(weights, weight_gradient, strict=True)]
-    of_parameters += zip(biases, bias_gradient, strict=True)
-    return _Layer(
-        weight, bias.unsqueeze(1), weight_gradient, bias_gradient.unsqueeze(1), of_parameters
-    )
+    parameters: list[nn.Parameter] = [*weights, *biases]  # type: ignore[list-item]
+    gradients = [*weight_gradient, *bias_gradient]
+    of_parameters = [*zip(parameters, gradients, strict=True)]
+    return _Layer(weight, bias, weight_gradient, bias_gradient, of_parameters)
 
 
 def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -219,9 +284,21 @@ def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:
-    return cross_entropy_gradient(logits, batch.y, batch.label_weight)
+    return _gradient(logits, batch.y, batch.label_weight)
 
 
 def _domain_gradient(logits: Tensor, batch: Batch) -> Tensor:
     assert batch.domain is not None
-    return cross_entropy_gradient(logits, batch.domain, batch.domain_weight)
+    return _gradient(logits, batch.domain, batch.domain_weight)
+
+
+def _gradient(logits: Tensor, codes: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the gradient of the sum of the networks' losses for logits (k, n_codes, n).
+
+    Each row's softmax minus its one-hot code, weighted.
+    """
+    gradient = torch.softmax(logits, dim=1)
+    gradient.scatter_(1, codes.unsqueeze(1), -1.0, reduce="add")
+    if weights is not None:
+        gradient.mul_(weights.unsqueeze(1))
+    return gradient.mul_(1.0 / logits.shape[2])

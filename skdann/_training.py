@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,19 +19,19 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from skdann._batches import Batch, DomainBatches, Rows, row_chunks, stacked
+from skdann._batches import Batch, DomainBatches, Rows, StackedBatches, row_chunks
 from skdann._callbacks import EpochClock, KeepBest, ProgressBar
 from skdann._devices import threads_for
 from skdann._inputs import TrainingData
 from skdann._losses import hits, row_losses
 from skdann._network import DomainAdversarialNetwork, is_ours, joint_output
 from skdann._objective import AutogradObjective, Logits
-from skdann._optimizers import OptimizerFactory
+from skdann._optimizers import JointAdam, OptimizerFactory, can_be_joint
 from skdann._randomness import RandomStreams
 from skdann._record import RunningMeans, mean_loss
 from skdann._scaling import BatchScaling
 from skdann._schedules import Constant, Schedule
-from skdann._stacked import StackedObjective, can_be_stacked
+from skdann._stacked import StackedObjective, can_be_stacked, step_bytes
 
 # Weights and passing values of the networks of one step: as many networks as this go together.
 _GROUP_BYTES = 16 * 2**20
@@ -44,7 +44,8 @@ class TrainingPlan:
     `lambda_max` and `total_steps`, which progress p is measured against, have a value for each
     of the k networks, and `optimizer` makes one optimizer of the parameters of all. `patience`
     is the number of epochs without improvement after which training stops, or None without
-    early stopping.
+    early stopping. `lasting` tells that nobody will look at gradients or optimizer, or change what
+    is trained, before the end: then networks that take their steps together share what they draw.
     """
 
     lambda_max: tuple[float, ...]
@@ -54,6 +55,7 @@ class TrainingPlan:
     total_steps: tuple[int, ...]
     patience: int | None
     verbose: bool
+    lasting: bool = False
 
     def of(self, networks: Sequence[int]) -> TrainingPlan:
         """Return the plan of some of the networks."""
@@ -62,6 +64,7 @@ class TrainingPlan:
             lambda_max=tuple(self.lambda_max[i] for i in networks),
             total_steps=tuple(self.total_steps[i] for i in networks),
             optimizer=self.optimizer.of(networks),
+            lasting=False,
         )
 
 
@@ -73,11 +76,15 @@ class EpochData(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Networks that take their steps together: their positions, and which step they take."""
+    """Networks that take their steps together: their positions, and what a step needs."""
 
     members: list[int]
-    stackable: bool
     adversarial: bool
+    lambda_max: Tensor
+    objective: AutogradObjective | StackedObjective
+    batches: StackedBatches
+    scaling: BatchScaling
+    optimizer: torch.optim.Optimizer | JointAdam
 
 
 class AdversarialNet(NeuralNet):
@@ -182,29 +189,73 @@ class AdversarialNet(NeuralNet):
         self._gradient_listeners = _listening(self, "on_grad_computed")
         n_rows = 2 * data.train[0].n_source
         n_weights = sum(parameter.numel() for parameter in self.members_[0].parameters())
+        self._lasting_groups = self._groups(data.train) if self.plan.lasting else None
         with threads_for(n_rows * n_weights):
             self.partial_fit(data, epochs=epochs)
-        del self.streams_  # generators; not part of what was learned
+        del self.streams_, self._lasting_groups  # not part of what was learned
         self.module_.eval()
         return self
 
-    def _groups(self, data: list[DomainBatches]) -> Iterator[_Group]:
-        """Yield the networks that can take a step together, a memory's worth at a time.
+    def _groups(self, data: list[DomainBatches]) -> list[_Group]:
+        """Return the networks that can take a step together, a memory's worth at a time.
 
         They have equal modules and equally many steps, done and to come; those at lambda 0 take
         another step than the others. Modules that aren't ours take theirs one by one.
         """
         alike: dict[Any, list[int]] = {}
         for i, network in enumerate(self.members_):
-            adversarial = self.plan.lambda_max[i] > 0 and data[i].data.X_target is not None
+            adversarial = self.plan.lambda_max[i] > 0 and data[i].has_target
             stackable = can_be_stacked(network)
             steps = len(data[i]), self.steps_done_[i], self.plan.total_steps[i]
             kind = (adversarial, stackable, steps, data[i].n_source, data[i].kind)
             alike.setdefault((*kind, None if stackable else i), []).append(i)
+        groups = []
         for (adversarial, stackable, *_), members in alike.items():
-            size = _group_size(self.members_[members[0]], 2 * data[members[0]].n_source)
-            for start in range(0, len(members), size):
-                yield _Group(members[start : start + size], stackable, adversarial)
+            n_rows = 2 * data[members[0]].n_source
+            size = max(1, _GROUP_BYTES // step_bytes(self.members_[members[0]], n_rows))
+            for some in np.array_split(members, -(-len(members) // size)):
+                groups.append(self._group(some.tolist(), data, stackable, adversarial))
+        return groups
+
+    def _group(
+        self, members: list[int], data: list[DomainBatches], stackable: bool, adversarial: bool
+    ) -> _Group:
+        networks = [self.members_[i] for i in members]
+        streams = [self.streams_[i] for i in members]
+        lasting = self.plan.lasting and stackable
+        optimizer: torch.optim.Optimizer | JointAdam = self.optimizer_
+        objective: AutogradObjective | StackedObjective
+        if stackable:
+            objective = StackedObjective(networks, streams, lasting)
+            if lasting and can_be_joint(self.optimizer_):
+                optimizer = self._joint_optimizer(
+                    members, objective.take_gradients(data[members[0]].has_target)
+                )
+        else:
+            objective = AutogradObjective(networks[0], streams[0])
+        lambda_max = torch.tensor([self.plan.lambda_max[i] for i in members])
+        batches = StackedBatches([data[i] for i in members], lasting)
+        scalings = [network.input_scaling for network in networks]
+        n_domains = data[members[0]].data.n_domains
+        return _Group(
+            members=members,
+            adversarial=adversarial,
+            lambda_max=lambda_max.to(self.device),
+            objective=objective,
+            batches=batches,
+            scaling=BatchScaling(scalings, n_domains, batches.lines, torch.device(self.device)),
+            optimizer=optimizer,
+        )
+
+    def _joint_optimizer(
+        self, members: list[int], gradients: list[tuple[nn.Parameter, Tensor]]
+    ) -> JointAdam:
+        """Return an optimizer for those parameters of some networks that get a gradient."""
+        trained = {id(parameter) for parameter, _ in gradients}
+        parameters = [
+            [p for p in self.members_[i].parameters() if id(p) in trained] for i in members
+        ]
+        return JointAdam(self.plan.optimizer.of(members)(parameters), gradients)
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -236,13 +287,15 @@ class AdversarialNet(NeuralNet):
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **_: Any
     ) -> None:
         """Let each group of networks take its steps, and record the means of the epoch."""
-        self.module_.train()
+        if not (self._lasting_groups and self.module_.training):
+            self.module_.train()
         figures: dict[int, dict[str, float]] = {}
-        for group in self._groups(iterator):
+        for group in self._lasting_groups or self._groups(iterator):
             try:
-                means = self._run_group(group, iterator)
+                means = self._run_group(group)
             finally:
-                self.module_.zero_grad()  # the optimizer leaves alone what has no gradient
+                if group.optimizer is self.optimizer_:
+                    self.module_.zero_grad()  # it leaves alone what has no gradient
             figures.update(zip(group.members, means, strict=True))
         rates = self._learning_rates()
         for i, row in figures.items():
@@ -250,36 +303,27 @@ class AdversarialNet(NeuralNet):
             row["lr"] = rates[i]
         self._record([figures[i] for i in range(len(figures))])
 
-    def _run_group(self, group: _Group, data: list[DomainBatches]) -> list[dict[str, float]]:
+    def _run_group(self, group: _Group) -> list[dict[str, float]]:
         """Take an epoch's steps with some of the networks; return the figures of each."""
-        networks = [self.members_[i] for i in group.members]
-        streams = [self.streams_[i] for i in group.members]
-        lambda_max = torch.tensor([self.plan.lambda_max[i] for i in group.members])
-        lambda_max = lambda_max.to(self.device)
-        objective: AutogradObjective | StackedObjective
-        if group.stackable:
-            objective = StackedObjective(networks, streams)
-        else:
-            objective = AutogradObjective(networks[0], streams[0])
-        n_domains = data[group.members[0]].data.n_domains
-        scaling = BatchScaling([network.input_scaling for network in networks], n_domains)
         means = RunningMeans(epoch=len(self.history))
-        for batches in zip(*(data[i] for i in group.members), strict=True):
+        for batch in group.batches:
             progress = self._progress(group.members[0])
-            self._schedule_lr(progress)
+            self._schedule_lr(group.optimizer, progress)
+            first = batch.of(0) if self._batch_listeners else batch
             if self._batch_listeners:
-                self.notify("on_batch_begin", batch=batches[0], training=True)
-            batch = scaling(stacked(batches))
+                self.notify("on_batch_begin", batch=first, training=True)
+            scaled = group.scaling(batch)
             if group.adversarial:
-                logits = objective.adversarial(batch, lambda_max * self._lambda_factor(progress))
+                coefficient = group.lambda_max * self._lambda_factor(progress)
+                logits = group.objective.adversarial(scaled, coefficient)
             else:
-                logits = objective.source_only(batch)
+                logits = group.objective.source_only(scaled)
             if self._gradient_listeners:
-                self._notify_gradients(networks, batches)
-            self.optimizer_.step()
-            means.add(logits, batch)
+                self._notify_gradients(group, batch)
+            group.optimizer.step()
+            means.add(logits, scaled)
             if self._batch_listeners:
-                self._notify_batch_end(logits, batch, batches[0])
+                self._notify_batch_end(logits, batch, first)
             for i in group.members:
                 self.steps_done_[i] += 1
         return means.result()
@@ -289,13 +333,12 @@ class AdversarialNet(NeuralNet):
         self.history.record_batch("train_loss", loss.item())
         self.notify("on_batch_end", batch=first, training=True, loss=loss)
 
-    def _notify_gradients(
-        self, networks: list[DomainAdversarialNetwork], batches: Sequence[Batch]
-    ) -> None:
+    def _notify_gradients(self, group: _Group, batch: Batch) -> None:
         """Notify once for each network: what clips a gradient's norm means that of one."""
-        for network, batch in zip(networks, batches, strict=True):
-            parameters = network.named_parameters()
-            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+        for i, line in enumerate(group.batches.lines):
+            parameters = self.members_[group.members[i]].named_parameters()
+            own = batch.of(i, line)
+            self.notify("on_grad_computed", named_parameters=parameters, batch=own, training=True)
 
     def _record(self, members: list[dict[str, float]]) -> None:
         """Record figures of all networks: their means, and for several those of each."""
@@ -319,12 +362,14 @@ class AdversarialNet(NeuralNet):
         rates = {id(p): g["lr"] for g in self.optimizer_.param_groups for p in g["params"]}
         return [float(rates[id(next(network.parameters()))]) for network in self.members_]
 
-    def _schedule_lr(self, progress: float) -> None:
+    def _schedule_lr(self, optimizer: torch.optim.Optimizer | JointAdam, progress: float) -> None:
         if isinstance(self.plan.lr_schedule, Constant):
             return  # a callback may set the rate
         factor = self.plan.lr_schedule(progress)
-        for group in self.optimizer_.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+        # The record shows the rates of the net's own optimizer, also where it takes no step.
+        for one in {optimizer, self.optimizer_}:
+            for group in one.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
     # -- the network at work -----------------------------------------------------------------
 
@@ -409,13 +454,6 @@ class AdversarialNet(NeuralNet):
 
 
 # -- helpers ---------------------------------------------------------------------------------
-
-
-def _group_size(network: DomainAdversarialNetwork, n_rows: int) -> int:
-    """Return how many networks like this one should take a step together."""
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    n_values = 4 * sum(w.numel() for w in weights) + 6 * n_rows * sum(len(w) for w in weights)
-    return max(1, _GROUP_BYTES // (4 * n_values))
 
 
 def _listening(net: NeuralNet, *moments: str) -> bool:
