@@ -3,6 +3,14 @@
 from skdann._classifier import DANNClassifier
 from skdann._classifier_cv import DANNClassifierCV
 from skdann._inputs import SourceOnlyWarning, TargetScaleWarning
+from skdann._report import AdaptationReport, adaptation_report
 
 __version__ = "0.1.0.dev0"
-__all__ = ["DANNClassifier", "DANNClassifierCV", "SourceOnlyWarning", "TargetScaleWarning"]
+__all__ = [
+    "AdaptationReport",
+    "DANNClassifier",
+    "DANNClassifierCV",
+    "SourceOnlyWarning",
+    "TargetScaleWarning",
+    "adaptation_report",
+]

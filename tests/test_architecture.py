@@ -59,11 +59,15 @@ MAY_IMPORT = {
         "_distances", "_importance", "_target_scores", "_label_shift", "_target_scorer",
         "_scorers", "_reverse_validation",
     },
+    "_report": {
+        "numpy", "scipy", "sklearn", "_classifier", "_distances", "_importance", "_label_shift",
+        "_target_scorer", "_reverse_validation",
+    },
     "model_selection": {"numpy", "sklearn", "_selection", "metrics"},
     "pipeline": {"sklearn", "_classifier", "model_selection"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch", "_inputs", "datasets"},
-    "__init__": {"_classifier", "_classifier_cv", "_inputs"},
+    "__init__": {"_classifier", "_classifier_cv", "_inputs", "_report"},
 }  # fmt: skip
 
 

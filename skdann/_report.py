@@ -1,0 +1,569 @@
+"""What an adaptation was up against and what it did: measured without target labels, in words."""
+
+import textwrap
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from skdann._classifier import DANNClassifier
+from skdann._distances import proxy_a_distance
+from skdann._importance import density_ratio_weights, effective_sample_size
+from skdann._label_shift import estimate_class_shares
+from skdann._reverse_validation import ReverseValidation
+from skdann._target_scorer import ScoredDomains
+
+# Deviations of sampling noise. Folds share their training rows, so that 2.3 deviations, the 1 %
+# level of independent rows, are passed by chance in 1 to 4 %.
+_DEVIATIONS = 3.0
+_MIN_ROWS = 15  # Of a domain. A third is held out: a row for each of five folds.
+_MAX_ROWS = 2000  # Of each domain, to tell the domains apart.
+_N_BOOTSTRAP = 200
+_VAGUE_LIMIT = 0.65  # A chance limit above says little.
+_SEPARATE, _FEW_EFFECTIVE = 0.95, 0.1  # Domains that overlap in a tenth at most.
+_SMALL_DISTANCE = 0.05  # Shares this close cost at most five points of accuracy.
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class AdaptationReport:
+    """Measures of an adaptation and what they say, made by `adaptation_report`.
+
+    Attributes
+    ----------
+    verdicts : dict of str to str
+        A sentence for each finding, by its key.
+
+    domain_accuracy : dict of str to float in [0.5, 1]
+        Of new classifiers that tell source from target, cross-validated, domains weighted alike,
+        on 2000 rows of each at most. ``inputs``: the better one of logistic regression and a
+        forest of trees, on all rows. ``reweighted``: the same, source rows drawn so that classes
+        have the `target_shares` (if 15 can be). ``source_only``, ``adapted``: logistic regression
+        on the embeddings of rows held out.
+
+    chance_limit : dict of str to float in [0.5, 1]
+        What each must exceed to be more than sampling noise.
+
+    own_domain_accuracy : dict of str to float in [0, 1]
+        Of the networks' own domain classifiers on rows held out: ``source_only``, where it only
+        watches, and ``adapted``. ``trained`` is the adapted one's on the rows it learned from.
+
+    classes : ndarray of shape (n_classes,)
+
+    source_shares, target_shares : ndarrays of shape (n_classes,)
+        In [0, 1]. The target's are estimated, by `estimate_class_shares`, from the source-only
+        network on target rows and on source rows held out. They are right only where rows of a
+        class look alike in both domains.
+
+    share_distance, share_limit : float in [0, 1]
+        Half the sum of absolute differences between the shares; what it must exceed to be more
+        than sampling noise.
+
+    effective_share : float in [0, 1]
+        Effective sample size of the density-ratio weights of inputs, over the source rows.
+
+    agreement : float in [0, 1]
+        Target rows to which both networks give the same label.
+
+    source_accuracy, reverse_validation : dicts of str to float in [0, 1]
+        ``source_only`` and ``adapted``, on source rows held out.
+
+    source_fall : float
+        Rows held out that only ``source_only`` has right, minus those that only ``adapted`` has,
+        over the deviation of this difference.
+
+    n_rows : dict of str to int
+        ``source``, ``target``, ``source_held_out``, ``target_held_out``.
+    """
+
+    verdicts: dict
+    domain_accuracy: dict
+    chance_limit: dict
+    own_domain_accuracy: dict
+    classes: np.ndarray
+    source_shares: np.ndarray
+    target_shares: np.ndarray
+    share_distance: float
+    share_limit: float
+    effective_share: float
+    agreement: float
+    source_accuracy: dict
+    reverse_validation: dict
+    source_fall: float
+    n_rows: dict
+
+    @property
+    def proxy_a_distance(self):
+        """Return `domain_accuracy` as distances ``4 * accuracy - 2``: dict of floats in [0, 2]."""
+        return {name: 4 * accuracy - 2 for name, accuracy in self.domain_accuracy.items()}
+
+    def __repr__(self):
+        """Return the keys of the verdicts."""
+        return f"AdaptationReport(verdicts={list(self.verdicts)})"
+
+    def __str__(self):
+        """Return a table of the measures, and the verdicts."""
+        lines = [_line("", "inputs", "source-only", "adapted")]
+        for title, values in (
+            ("domain accuracy", self.domain_accuracy),
+            ("  chance is up to", self.chance_limit),
+            ("  own classifier's", self.own_domain_accuracy),
+            ("proxy A-distance", self.proxy_a_distance),
+            ("source accuracy", self.source_accuracy),
+            ("reverse validation", self.reverse_validation),
+        ):
+            lines.append(_line(title, *map(values.get, ("inputs", "source_only", "adapted"))))
+        lines += ["", _line("class shares", "source", "estimated", "in the target")]
+        shares = zip(self.classes.tolist(), self.source_shares, self.target_shares, strict=True)
+        lines += [_line(f"  {label}", source, target) for label, source, target in shares]
+        lines += [
+            _line("  distance, chance", self.share_distance, self.share_limit),
+            _line("effective share", self.effective_share),
+            _line("agreement", self.agreement),
+            "",
+        ]
+        for key, sentence in self.verdicts.items():
+            lines += textwrap.wrap(f"{key}: {sentence}", 79, subsequent_indent="    ")
+        return "\n".join(lines)
+
+
+def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
+    """Say what an adaptation was up against, and what it did, without target labels.
+
+    The report is on the classifier's settings. Two clones are fitted on two thirds of the rows of
+    each domain, alike but for `lambda_max`: "adapted" has the classifier's, "source-only" has 0.
+    The other third is held out. Fitted steps in front of them in a Pipeline stay as they are.
+
+    These keys ``report.verdicts`` can have; a difference counts from three deviations of its
+    sampling noise:
+
+    - ``no_shift``: inputs, source-only embeddings and class shares are alike.
+    - ``hidden_already``: inputs differ, but source-only embeddings show half of it or less, and
+      no more than chance.
+    - ``class_shares``: estimated shares differ, by 0.05 or more, and explain the shift: of source
+      rows drawn by the target's shares, inputs are told from the target's by a quarter at most of
+      what it was above chance, or by chance. Features that hide the domain lead to equal shares
+      of predicted classes, so errors on source and target add up to `share_distance` at least.
+    - ``class_shares_open``: estimated shares differ, but don't explain the shift. Inputs have
+      moved, and the estimate, which assumes that they haven't, may be wrong.
+    - ``adversary_won``: on rows held out, the network's own domain classifier keeps more than
+      half of what it is above chance without adaptation.
+    - ``adapted``: it doesn't. Close to half, noise decides which of the two is said; neither is
+      where 0.65 could be chance.
+    - ``conditional``: source accuracy or reverse validation falls, unexplained by the shares. What
+      tells the classes apart is not the same in both domains.
+    - ``few_target_rows``: a linear classifier on the embedding could learn the target rows by
+      heart, being no more than its units and one [1]_; or the network's own one does better on
+      rows it was trained on; or there are too few to tell an accuracy of 0.65 from chance.
+    - ``little_overlap``: inputs are told apart with an accuracy of 0.95, or the effective sample
+      size is below a tenth of the source.
+    - ``not_adapted``: `lambda_max` is 0.
+
+    Parameters
+    ----------
+    classifier : DANNClassifier, DANNClassifierCV or Pipeline that ends in one
+        Fitted with target rows. Of an ensemble chosen by `DANNClassifierCV`, the first counts.
+    X, y, X_tgt : as in `DANNClassifier.fit`
+        The rows it was fitted on, without weights: at least 3 of each class and 15 in all, and 15
+        of each target domain.
+    random_state : int, RandomState instance or None, default=0
+        Determines the rows held out, folds, and the clones' seed where the classifier has none.
+
+    Returns
+    -------
+    report : AdaptationReport
+        ``print(report)`` shows a table, and sentences.
+
+    Raises
+    ------
+    ValueError
+        If rows are too few or not like those of the fit, or the fit had no target.
+    TypeError
+        If `classifier` is none of the three.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Notes
+    -----
+    It costs about two fits, and a third of one for each reverse validation.
+
+    Labels that depend on the same inputs in another way leave no trace without target labels, nor
+    does an adaptation that exchanges classes and exchanges them again on the way back. So
+    ``adapted`` is no proof of gain. Shares that differ while inputs move can't be told from inputs
+    that moved alone. A new domain classifier on the adapted embedding often succeeds where the
+    network's own fails, in directions of little variance: it is reported, without a verdict.
+
+    References
+    ----------
+    .. [1] Ben-David, S. et al. "A Theory of Learning from Different Domains." Machine Learning 79,
+       2010.
+    .. [2] Zhao, H., Tachet des Combes, R., Zhang, K. and Gordon, G. "On Learning Invariant
+       Representations for Domain Adaptation." ICML 2019.
+
+    Examples
+    --------
+    Both domains are draws of the same moons:
+
+    >>> from skdann import DANNClassifier
+    >>> from skdann import adaptation_report
+    >>> from skdann.datasets import make_rotated_moons
+    >>> X_src, y_src, X_tgt, _ = make_rotated_moons(400, rotation=0, random_state=0)
+    >>> clf = DANNClassifier(max_epochs=30, random_state=0).fit(X_src, y_src, X_tgt)
+    >>> adaptation_report(clf, X_src, y_src, X_tgt).verdicts
+    {'no_shift': 'The domains were already alike: nothing to gain.'}
+    """
+    rows = _read(classifier, X, y, X_tgt)
+    seed = int(np.random.RandomState(random_state).randint(2**31))
+    networks, trained, held_out = _fit_pair(rows, seed)
+    report = AdaptationReport(
+        verdicts={},
+        **_domain_measures(rows, networks, trained, held_out, seed),
+        **_prediction_measures(rows, networks, held_out),
+    )
+    width = networks["adapted"]._n_features_out // networks["adapted"].n_members
+    return replace(report, verdicts=_verdicts(report, rows.fitted.lambda_max, width))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A fitted classifier, and rows as the steps in front of it make them."""
+
+    fitted: DANNClassifier
+    source: object
+    y: np.ndarray
+    targets: tuple
+
+    def seen_by(self, network):
+        return ScoredDomains(network, self.source, self.y, self.targets, needed_by="The report")
+
+
+def _read(classifier, X, y, X_tgt):
+    check_is_fitted(classifier)
+    targets = X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)
+    if not targets or any(one is None for one in targets):
+        raise ValueError("X_tgt is None or empty. Pass the target rows that fit was given.")
+    parts = [ScoredDomains(classifier, X, y, one, needed_by="The report") for one in targets]
+    fitted = getattr(parts[0].last, "best_estimator_", parts[0].last)
+    if not isinstance(fitted, DANNClassifier):
+        raise TypeError(
+            "classifier must be a DANNClassifier, a DANNClassifierCV or a Pipeline that ends in "
+            f"one, got {type(fitted).__name__}."
+        )
+    rows = _Rows(fitted, parts[0].rows()[0], column_or_1d(y), tuple(p.rows()[1] for p in parts))
+    _check(rows)
+    return rows
+
+
+def _check(rows):
+    n_source, n_targets = _n_rows(rows.source), [_n_rows(one) for one in rows.targets]
+    if rows.fitted.n_domains_ != len(n_targets) + 1:
+        raise ValueError(
+            f"X_tgt has {len(n_targets)} target domains, but the classifier was fitted with "
+            f"{rows.fitted.n_domains_ - 1}. Pass the X_tgt that fit was given; without one there "
+            "is no adaptation to report."
+        )
+    if len(rows.y) != n_source:
+        raise ValueError(f"X has {n_source} rows, but y has {len(rows.y)} labels.")
+    found, counts = np.unique(rows.y, return_counts=True)
+    if not np.array_equal(found, rows.fitted.classes_) or counts.min() < 3:
+        raise ValueError(
+            f"y must have three rows or more of each class in {rows.fitted.classes_.tolist()}, "
+            f"got {dict(zip(found.tolist(), counts.tolist(), strict=True))}."
+        )
+    for name, n_rows in (("X", n_source), ("X_tgt", min(n_targets))):
+        if n_rows < _MIN_ROWS:
+            raise ValueError(
+                f"{name} has {n_rows} rows, but a third is held out and divided into five folds: "
+                f"{_MIN_ROWS} of each domain are needed."
+            )
+    for part in (rows.source, *rows.targets):
+        rows.fitted.predict(_safe_indexing(part, [0]))
+
+
+def _fit_pair(rows, seed):
+    """Return the two networks by name, and the rows that they were trained on and not."""
+    splits = [_split(rows.y, seed)]
+    splits += [_split(np.zeros(_n_rows(one)), seed + 1) for one in rows.targets]
+    trained, held_out = (_selected(rows, [pair[i] for pair in splits]) for i in (0, 1))
+    adapted = clone(rows.fitted).set_params(verbose=0)
+    if adapted.random_state is None:
+        adapted.set_params(random_state=seed)
+    networks = {"source_only": clone(adapted).set_params(lambda_max=0), "adapted": adapted}
+    for network in networks.values():
+        network.fit(trained.source, trained.y, X_tgt=trained.targets)
+    return networks, trained, held_out
+
+
+def _split(groups, seed):
+    """Return rows to train on, and a third of each group to hold out."""
+    rng, held_out = np.random.default_rng(seed), np.zeros(len(groups), dtype=bool)
+    for group in np.unique(groups):
+        rows = rng.permutation(np.flatnonzero(groups == group))
+        held_out[rows[: len(rows) // 3]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _selected(rows, of_each):
+    source, *targets = of_each
+    parts = zip(rows.targets, targets, strict=True)
+    targets = tuple(_safe_indexing(table, chosen) for table, chosen in parts)
+    return replace(
+        rows, source=_safe_indexing(rows.source, source), y=rows.y[source], targets=targets
+    )
+
+
+# -- measures ------------------------------------------------------------------------------------
+
+
+def _domain_measures(rows, networks, trained, held_out, seed):
+    shares = _share_measures(rows, held_out, networks["source_only"], seed)
+    source, target = rows.seen_by(rows.fitted).rows()
+    drawn = _drawn(rows.y, shares["target_shares"], rows.fitted.classes_, seed)
+    inputs = _table(source, seed), _table(target, seed)
+    tables = {"inputs": inputs, "reweighted": (_table(source, seed, drawn), inputs[1])}
+    seen = {name: held_out.seen_by(network) for name, network in networks.items()}
+    for name, one in seen.items():
+        tables[name] = [_table(part, seed) for part in one.features("embedding")]
+    own = {name: _own_accuracy(one) for name, one in seen.items()}
+    own["trained"] = _own_accuracy(trained.seen_by(networks["adapted"]))
+    weights = density_ratio_weights(*inputs, random_state=seed)
+    return shares | {
+        "domain_accuracy": {
+            name: _told_apart(*pair, seed, with_forest=name not in networks)
+            for name, pair in tables.items()
+        },
+        "chance_limit": {n: 0.5 + _DEVIATIONS * _noise(*map(_n_rows, tables[n])) for n in tables},
+        "own_domain_accuracy": own,
+        "effective_share": effective_sample_size(weights) / len(weights),
+        "n_rows": {
+            "source": len(rows.y),
+            "target": sum(map(_n_rows, rows.targets)),
+            "source_held_out": len(held_out.y),
+            "target_held_out": sum(map(_n_rows, held_out.targets)),
+        },
+    }
+
+
+def _told_apart(source, target, seed, with_forest):
+    """Return the accuracy of the better classifier that tells the domains apart."""
+    classifiers = [None]
+    if with_forest:
+        forest = ExtraTreesClassifier(30, min_samples_leaf=5, random_state=seed)
+        classifiers.append(forest.set_params(class_weight="balanced"))
+    distances = [
+        proxy_a_distance(source, target, classifier=one, random_state=seed) for one in classifiers
+    ]
+    return 0.5 + max(distances) / 4
+
+
+def _noise(n_source, n_target):
+    """Return the deviation of a guess's accuracy, domains weighted alike."""
+    return 0.25 * np.sqrt(1 / n_source + 1 / n_target)
+
+
+def _own_accuracy(seen):
+    source, target = seen.source("predict_domain_proba"), seen.target("predict_domain_proba")
+    return float(((source < 0.5).mean() + (target >= 0.5).mean()) / 2)
+
+
+def _share_measures(rows, held_out, network, seed):
+    classes, rng = rows.fitted.classes_, np.random.default_rng(seed)
+    target = replace(rows, source=held_out.source, y=held_out.y).seen_by(network)
+    proba, source_proba = target.target("predict_proba"), target.source("predict_proba")
+    shares = np.unique(rows.y, return_counts=True)[1] / len(rows.y)
+    found = estimate_class_shares(proba, held_out.y, source_proba, classes=classes)
+    by_class = [np.flatnonzero(held_out.y == label) for label in classes]
+    chance = []
+    for _ in range(_N_BOOTSTRAP):
+        again = np.concatenate([rng.choice(of_class, len(of_class)) for of_class in by_class])
+        like_source = source_proba[rng.choice(len(source_proba), len(proba))]
+        drawn = estimate_class_shares(
+            like_source, held_out.y[again], source_proba[again], classes=classes
+        )
+        counted = rng.multinomial(len(rows.y), shares) / len(rows.y)
+        chance.append(np.abs(drawn - counted).sum() / 2)
+    return {
+        "classes": classes,
+        "source_shares": shares,
+        "target_shares": found,
+        "share_distance": float(np.abs(found - shares).sum() / 2),
+        "share_limit": float(np.mean(chance) + _DEVIATIONS * np.std(chance)),
+    }
+
+
+def _drawn(y, shares, classes, seed):
+    """Return as many source rows as can be drawn, none twice, with the given class shares.
+
+    Or all rows, in their own shares, where that is too few to tell them from target rows.
+    """
+    rng = np.random.default_rng(seed)
+    by_class = [rng.permutation(np.flatnonzero(y == label)) for label in classes]
+    size = min(len(of) / share for of, share in zip(by_class, shares, strict=True) if share > 0)
+    counts = np.round(size * shares).astype(int)
+    if counts.sum() < _MIN_ROWS:
+        return np.arange(len(y))
+    return np.concatenate([of[:n] for of, n in zip(by_class, counts, strict=True)])
+
+
+def _prediction_measures(rows, networks, held_out):
+    # All target rows, and source rows held out.
+    tested = replace(rows, source=held_out.source, y=held_out.y)
+    seen = {name: tested.seen_by(network) for name, network in networks.items()}
+    right = {name: one.source("predict") == held_out.y for name, one in seen.items()}
+    labels = [one.target("predict") for one in seen.values()]
+    back = ReverseValidation()
+    lost = right["source_only"].astype(int) - right["adapted"]
+    return {
+        "agreement": float((labels[0] == labels[1]).mean()),
+        "source_accuracy": {name: float(one.mean()) for name, one in right.items()},
+        "source_fall": float(lost.sum() / max(1.0, np.sqrt(np.abs(lost).sum()))),
+        "reverse_validation": {
+            name: back(network, held_out.source, held_out.y, rows.targets)
+            for name, network in networks.items()
+        },
+    }
+
+
+# -- verdicts ------------------------------------------------------------------------------------
+
+
+def _verdicts(report, lambda_max, width):
+    """Return the sentences by their keys; `width` is that of the embedding."""
+    shares = _on_shares(report)
+    found = _on_rows(report, width)
+    above = max(_above_chance(report, name) for name in ("inputs", "source_only"))
+    if not shares and above <= 0:
+        return {"no_shift": "The domains were already alike: nothing to gain."} | found
+    if not shares and _hidden_already(report):
+        return {"hidden_already": (
+            "The inputs differ, but what the source-only network makes of them does not: hardly "
+            "anything to gain."
+        )} | found  # fmt: skip
+    effect = {"not_adapted": "lambda_max is 0: nothing was done against the shift."}
+    if lambda_max > 0:
+        effect = {} if "class_shares" in shares else _on_effect(report)
+    return shares | effect | found
+
+
+def _on_shares(report):
+    """Return what the class shares say, or nothing where they don't differ."""
+    if report.share_distance <= max(report.share_limit, _SMALL_DISTANCE):
+        return {}
+    source, target = map(_in_words, (report.source_shares, report.target_shares))
+    left = report.domain_accuracy["reweighted"] - 0.5
+    mostly_gone = left <= (report.domain_accuracy["inputs"] - 0.5) / 4
+    telling = report.chance_limit["reweighted"] <= _VAGUE_LIMIT
+    if mostly_gone or (telling and _above_chance(report, "reweighted") <= 0):
+        return {"class_shares": (
+            f"Class shares differ (source {source}, target about {target}), and that explains the "
+            "shift: adaptation that hides the domain must hide the label too. Use lambda_max=0, "
+            "or choose with DANNClassifierCV."
+        )}  # fmt: skip
+    return {"class_shares_open": (
+        f"Class shares may differ (source {source}, target perhaps {target}), but that does not "
+        "explain the shift: inputs have moved, which can mislead the estimate. If you know that "
+        "shares differ, adaptation can do harm."
+    )}  # fmt: skip
+
+
+def _on_effect(report):
+    """Return what adaptation did."""
+    before, after = (report.own_domain_accuracy[name] for name in ("source_only", "adapted"))
+    found = {}
+    if after > report.chance_limit["adapted"] and after - 0.5 > (before - 0.5) / 2:
+        found["adversary_won"] = (
+            f"The domains are still told apart (accuracy {before:.2f} before, {after:.2f} after): "
+            "raise lambda_max or shorten domain_hidden_layer_sizes."
+        )
+    source, back = (
+        _before_after(one) for one in (report.source_accuracy, report.reverse_validation)
+    )
+    if report.chance_limit["adapted"] > _VAGUE_LIMIT:
+        return {}  # few_target_rows says so
+    if report.source_fall > _DEVIATIONS or _fall_back(report) > _DEVIATIONS:
+        return found | {"conditional": (
+            f"Adaptation costs source accuracy ({source}) or reverse validation ({back}): what "
+            "tells the classes apart seems to differ between the domains, and hiding the domain "
+            "can't help there."
+        )}  # fmt: skip
+    return found or {"adapted": (
+        "The inputs have moved and the embedding hides it from the domain classifier (accuracy "
+        f"{before:.2f} before, {after:.2f} after); predictions changed on "
+        f"{1 - report.agreement:.0%} of the target rows."
+    )}  # fmt: skip
+
+
+def _on_rows(report, width):
+    """Return what the numbers of rows, and their overlap, say."""
+    n, found = report.n_rows, {}
+    trained = {name: n[name] - n[f"{name}_held_out"] for name in ("source", "target")}
+    held_out = n["source_held_out"], n["target_held_out"]
+    gap = report.own_domain_accuracy["trained"] - report.own_domain_accuracy["adapted"]
+    by_heart = gap > _DEVIATIONS * np.hypot(_noise(*trained.values()), _noise(*held_out))
+    vague = report.chance_limit["adapted"] > _VAGUE_LIMIT
+    if by_heart or vague or trained["target"] <= width + 1:
+        found["few_target_rows"] = (
+            f"{n['target']} target rows are few: the domain classifier may learn them by heart, "
+            f"and accuracies of it up to {report.chance_limit['adapted']:.2f} can be chance."
+        )
+    accuracy, share = report.domain_accuracy["inputs"], report.effective_share
+    if accuracy >= _SEPARATE or share < _FEW_EFFECTIVE:
+        found["little_overlap"] = (
+            f"Few source rows look like target rows (told apart with accuracy {accuracy:.2f}, "
+            f"effective share {share:.2f}): scores that weigh source rows can't be trusted."
+        )
+    return found
+
+
+def _hidden_already(report):
+    """Tell whether the source-only network shows a half at most of the inputs' shift, if any."""
+    shown = max(report.domain_accuracy["source_only"], report.own_domain_accuracy["source_only"])
+    half = (report.domain_accuracy["inputs"] - 0.5) / 2
+    return shown <= report.chance_limit["source_only"] and shown - 0.5 <= half
+
+
+def _above_chance(report, name):
+    return report.domain_accuracy[name] - report.chance_limit[name]
+
+
+def _fall_back(report):
+    """Return the fall of reverse validation, in deviations of two independent samples."""
+    before, after = (report.reverse_validation[name] for name in ("source_only", "adapted"))
+    variance = before * (1 - before) + after * (1 - after)
+    return (before - after) / np.sqrt(max(variance, 1e-12) / report.n_rows["source_held_out"])
+
+
+def _before_after(scores):
+    return f"{scores['source_only']:.2f} to {scores['adapted']:.2f}"
+
+
+def _in_words(shares):
+    return "/".join(f"{share:.2f}".lstrip("0") for share in shares)
+
+
+# -- tables --------------------------------------------------------------------------------------
+
+
+def _n_rows(rows):
+    return rows.shape[0] if hasattr(rows, "shape") else len(rows)
+
+
+def _table(rows, seed, chosen=None):
+    """Return chosen rows, or all, but no more than the limit, as a matrix."""
+    chosen = np.arange(_n_rows(rows)) if chosen is None else chosen
+    if len(chosen) > _MAX_ROWS:
+        chosen = np.random.default_rng(seed).permutation(chosen)[:_MAX_ROWS]
+    table = _safe_indexing(rows, chosen)
+    if not sparse.issparse(table):
+        return np.asarray(table).reshape(len(chosen), -1)
+    table = sparse.csr_array(table)
+    table.indices, table.indptr = (one.astype(np.int32) for one in (table.indices, table.indptr))
+    return table
+
+
+def _line(title, *values):
+    cells = [one if isinstance(one, str) else "" if one is None else f"{one:.3f}" for one in values]
+    return (f"{title:<20}" + "".join(f"{cell:>14}" for cell in cells)).rstrip()

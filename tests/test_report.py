@@ -1,0 +1,352 @@
+"""The report on an adaptation: right about made shifts, and about each figure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
+from skdann import _report as room
+from skdann._report import AdaptationReport, adaptation_report
+from skdann.datasets import make_rotated_moons
+
+SEEDS = range(5)
+
+
+def blobs(rng, share, n_rows=300):
+    y = (rng.random(n_rows) < share).astype(int)
+    X = rng.normal(size=(n_rows, 4))
+    X[:, :2] += 1.06 * (2 * y[:, np.newaxis] - 1)
+    return X, y
+
+
+def no_shift(seed):
+    rng = np.random.default_rng(seed)
+    return *blobs(rng, 0.5), blobs(rng, 0.5)[0]
+
+
+def other_shares(seed):
+    rng = np.random.default_rng(seed)
+    return *blobs(rng, 0.5), blobs(rng, 0.9)[0]
+
+
+def moved_across(seed):
+    """The target has moved over the boundary: the source-only network takes it for one class."""
+    rng = np.random.default_rng(seed)
+    return *blobs(rng, 0.5), blobs(rng, 0.5)[0] + 1.0
+
+
+def turned(seed):
+    return make_rotated_moons(300, random_state=seed)[:3]
+
+
+def signal_gone(seed):
+    """The column that tells the classes apart is near 0 in the target, for whatever class."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(2, size=300)
+    X, X_tgt = rng.normal(size=(2, 300, 3))
+    X[:, 0] = (2 * y - 1) * (1 + 0.3 * X[:, 0])
+    X_tgt[:, 0] *= 0.2
+    return X, y, X_tgt
+
+
+def few_rows(seed):
+    X, y, X_tgt = moved_across(seed)
+    return X, y, X_tgt[:24]
+
+
+def fitted(rows, **params):
+    """Return a classifier that is fitted in one epoch: the report refits it by its settings."""
+    params = {"lr": 0.003, "max_epochs": 60, "random_state": 0} | params
+    return DANNClassifier(**params | {"max_epochs": 1}).fit(*rows).set_params(**params)
+
+
+# -- verdicts on made shifts ---------------------------------------------------------------------
+
+OF_SHIFTS = {"class_shares", "class_shares_open", "adversary_won", "adapted", "conditional"}
+
+
+@pytest.mark.parametrize(
+    ("shift", "params", "key", "never"),
+    [
+        (no_shift, {}, "no_shift", OF_SHIFTS),
+        (other_shares, {}, "class_shares", {"no_shift", "adversary_won", "adapted"}),
+        (turned, {"lambda_max": 10}, "adapted", {"no_shift", "class_shares", "conditional"}),
+        (turned, {"lambda_max": 0.01}, "adversary_won", {"no_shift", "class_shares", "adapted"}),
+        (moved_across, {"lambda_max": 0}, "not_adapted", {"no_shift", "class_shares", "adapted"}),
+        (signal_gone, {"lambda_max": 10}, "conditional", {"no_shift", "class_shares", "adapted"}),
+        (few_rows, {}, "few_target_rows", {"class_shares", "adversary_won", "adapted"}),
+    ],
+)
+def test_made_shifts_are_recognised(shift, params, key, never):
+    found = []
+    for seed in SEEDS:
+        rows = shift(seed)
+        classifier = fitted(rows, **params, random_state=seed)
+        found.append(set(adaptation_report(classifier, *rows).verdicts))
+    assert sum(key in keys and not keys & never for keys in found) >= 4, found
+
+
+# -- verdicts on made figures --------------------------------------------------------------------
+
+
+@pytest.fixture
+def figures():
+    """A shift that was hidden, of many rows."""
+    two = {"source_only": 0.9, "adapted": 0.9}
+    return AdaptationReport(
+        verdicts={},
+        domain_accuracy={"inputs": 0.8, "reweighted": 0.8, "source_only": 0.8, "adapted": 0.8},
+        chance_limit=dict.fromkeys(("inputs", "reweighted", "source_only", "adapted"), 0.55),
+        own_domain_accuracy={"source_only": 0.8, "adapted": 0.6, "trained": 0.61},
+        classes=np.array(["ant", "bee"]),
+        source_shares=np.array([0.5, 0.5]),
+        target_shares=np.array([0.45, 0.55]),
+        share_distance=0.05,
+        share_limit=0.06,
+        effective_share=0.5,
+        agreement=0.9,
+        source_accuracy=two,
+        reverse_validation=two,
+        source_fall=0.0,
+        n_rows={"source": 900, "target": 600, "source_held_out": 300, "target_held_out": 200},
+    )
+
+
+def domain(**accuracy):
+    base = {"inputs": 0.8, "reweighted": 0.8, "source_only": 0.8, "adapted": 0.8}
+    return {"domain_accuracy": base | accuracy}
+
+
+def own(source_only, adapted, trained=None):
+    trained = adapted if trained is None else trained
+    return {"own_domain_accuracy": dict(source_only=source_only, adapted=adapted, trained=trained)}
+
+
+DIFFER = {"target_shares": np.array([0.1, 0.9]), "share_distance": 0.4}
+ALIKE = domain(inputs=0.54, source_only=0.54)
+
+
+@pytest.mark.parametrize(
+    ("changed", "keys"),
+    [
+        ({}, ["adapted"]),
+        (ALIKE, ["no_shift"]),
+        (ALIKE | DIFFER | domain(inputs=0.54, reweighted=0.54), ["class_shares"]),
+        (domain(inputs=0.54, source_only=0.56), ["adapted"]),
+        (domain(source_only=0.54) | own(0.54, 0.54), ["hidden_already"]),
+        (domain(source_only=0.54) | own(0.6, 0.54), ["adapted"]),
+        (domain(inputs=0.56, source_only=0.54) | own(0.54, 0.54), ["adapted"]),
+        (DIFFER, ["class_shares_open", "adapted"]),
+        (DIFFER | domain(reweighted=0.55), ["class_shares"]),
+        (DIFFER | domain(reweighted=0.57), ["class_shares"]),
+        (DIFFER | domain(reweighted=0.58), ["class_shares_open", "adapted"]),
+        (DIFFER | {"share_limit": 0.41}, ["adapted"]),
+        ({"share_distance": 0.049, "share_limit": 0.01}, ["adapted"]),
+        (own(0.8, 0.66), ["adversary_won"]),
+        (own(0.8, 0.64), ["adapted"]),
+        (own(0.56, 0.54), ["adapted"]),
+        ({"source_fall": 3.1}, ["conditional"]),
+        ({"source_fall": 2.9}, ["adapted"]),
+        ({"reverse_validation": {"source_only": 0.9, "adapted": 0.8}}, ["conditional"]),
+        ({"reverse_validation": {"source_only": 0.9, "adapted": 0.83}}, ["adapted"]),
+        (own(0.8, 0.7) | {"source_fall": 3.1}, ["adversary_won", "conditional"]),
+        (own(0.8, 0.6, 0.72), ["adapted", "few_target_rows"]),
+        (own(0.8, 0.6, 0.68), ["adapted"]),
+        (domain(inputs=0.95), ["adapted", "little_overlap"]),
+        ({"effective_share": 0.09}, ["adapted", "little_overlap"]),
+    ],
+)
+def test_verdicts_by_hand(figures, changed, keys):
+    assert list(room._verdicts(replace(figures, **changed), 1.0, width=100)) == keys
+
+
+def test_verdicts_on_rows_by_hand(figures):
+    """400 target rows were trained on."""
+    assert list(room._verdicts(figures, 1.0, width=398)) == ["adapted"]
+    assert list(room._verdicts(figures, 1.0, width=399)) == ["adapted", "few_target_rows"]
+    assert list(room._verdicts(figures, 0.0, width=100)) == ["not_adapted"]
+    vague = replace(figures, chance_limit=figures.chance_limit | {"adapted": 0.66})
+    assert list(room._verdicts(vague, 1.0, width=100)) == ["few_target_rows"]
+
+
+def test_shares_that_few_rows_might_explain_stay_open(figures):
+    """Half of what told the inputs apart is left, and of few rows that could be chance."""
+    limit = figures.chance_limit
+    changed = DIFFER | domain(reweighted=0.64)
+    for reweighted, key in ((0.65, "class_shares"), (0.66, "class_shares_open")):
+        report = replace(figures, **changed, chance_limit=limit | {"reweighted": reweighted})
+        assert key in room._verdicts(report, 1.0, width=100)
+
+
+def test_sentences_and_table(figures):
+    verdicts = room._verdicts(replace(figures, **DIFFER), 1.0, width=100)
+    assert "source .50/.50, target perhaps .10/.90" in verdicts["class_shares_open"]
+    assert "accuracy 0.80 before, 0.60 after" in verdicts["adapted"]
+    assert "changed on 10% of" in verdicts["adapted"]
+    report = replace(figures, verdicts=verdicts)
+    assert repr(report) == "AdaptationReport(verdicts=['class_shares_open', 'adapted'])"
+    lines = str(report).splitlines()
+    assert max(map(len, lines)) <= 79
+    cells = [line.split() for line in lines]
+    assert ["own", "classifier's", "0.800", "0.600"] in cells
+    assert ["proxy", "A-distance", "1.200", "1.200", "1.200"] in cells
+    assert ["bee", "0.500", "0.550"] in cells
+    assert lines[-1].endswith("the target rows.")
+
+
+# -- figures -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rows():
+    return turned(0)
+
+
+def short(**params):
+    return {"max_epochs": 8, "hidden_layer_sizes": 12, **params}
+
+
+def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
+    X, y, X_tgt = rows
+    classifier = fitted(rows, **short(lambda_max=2.0))
+    report = adaptation_report(classifier, *rows, random_state=7)
+    seed = np.random.RandomState(7).randint(2**31)
+    train, test = room._split(y, seed)
+    tgt = room._split(np.zeros(300), seed + 1)
+    found = {}
+    for name, lambda_max in (("source_only", 0), ("adapted", 2.0)):
+        params = {**short(), "lr": 0.003, "random_state": 0, "lambda_max": lambda_max}
+        clf = DANNClassifier(**params).fit(X[train], y[train], X_tgt[tgt[0]])
+        found[name] = clf
+        assert report.source_accuracy[name] == clf.score(X[test], y[test])
+        is_target = clf.predict_domain_proba(X[test]), clf.predict_domain_proba(X_tgt[tgt[1]])
+        expected = ((is_target[0] < 0.5).mean() + (is_target[1] >= 0.5).mean()) / 2
+        assert_allclose(report.own_domain_accuracy[name], expected)
+    same = found["adapted"].predict(X_tgt) == found["source_only"].predict(X_tgt)
+    assert report.agreement == same.mean() < 1
+    right = [clf.predict(X[test]) == y[test] for clf in found.values()]
+    lost, won = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
+    assert_allclose(report.source_fall, (lost - won) / max(1, lost + won) ** 0.5)
+    assert report.n_rows == dict(source=300, target=300, source_held_out=100, target_held_out=100)
+    assert_allclose(report.chance_limit["adapted"], 0.5 + 0.75 * (2 / 100) ** 0.5)
+    assert_allclose(report.chance_limit["inputs"], 0.5 + 0.75 * (2 / 300) ** 0.5)
+    for name, distance in report.proxy_a_distance.items():
+        assert_allclose(distance, 2 * (1 - 2 * (1 - report.domain_accuracy[name])))
+
+
+def test_inputs_are_seen_beyond_their_means(rows):
+    report = adaptation_report(fitted(rows, **short()), *rows)
+    assert report.domain_accuracy["inputs"] > 0.75
+    assert report.effective_share > 0.95
+
+
+def test_a_third_of_each_class_is_held_out():
+    y = np.random.default_rng(0).permutation(np.repeat(["a", "b", "c"], [3, 60, 237]))
+    train, test = room._split(y, 0)
+    assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(300))
+    assert_array_equal(np.unique(y[test], return_counts=True)[1], [1, 20, 79])
+    assert not np.array_equal(test, room._split(y, 1)[1])
+
+
+def test_source_rows_are_drawn_once_and_by_the_shares():
+    y = np.repeat(["a", "b", "c"], [60, 30, 10])
+    drawn = room._drawn(y, np.array([0.2, 0.8, 0.0]), ["a", "b", "c"], 0)
+    assert len(set(drawn)) == len(drawn)
+    assert_array_equal(np.unique(y[drawn], return_counts=True)[1], [8, 30])
+    too_few = room._drawn(y, np.array([0.0, 0.1, 0.9]), ["a", "b", "c"], 0)
+    assert_array_equal(too_few, np.arange(100))
+
+
+def test_many_rows_are_thinned_out():
+    rows = np.arange(3000)[:, np.newaxis]
+    assert_array_equal(room._table(rows, 0, np.arange(2000)), rows[:2000])
+    thinned = room._table(rows, 0).ravel()
+    assert len(set(thinned.tolist())) == 2000
+    assert abs(thinned.mean() - 1500) < 60
+
+
+# -- what it is given ----------------------------------------------------------------------------
+
+
+def test_same_call_same_report_and_nothing_else_changes(rows):
+    classifier = fitted(rows, **short(random_state=None))
+    before = classifier.predict_proba(rows[2])
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    reports = [adaptation_report(classifier, *rows) for _ in range(2)]
+    assert str(reports[0]) == str(reports[1])
+    assert str(reports[0]) != str(adaptation_report(classifier, *rows, random_state=1))
+    assert_array_equal(np.random.get_state()[1], numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert_array_equal(classifier.predict_proba(rows[2]), before)
+    assert classifier.random_state is None
+
+
+def test_pipeline_search_and_kinds_of_rows(rows, routing):
+    X, y, X_tgt = 100 * rows[0], np.array(["no", "yes"])[rows[1]], 100 * rows[2]
+    scaler = StandardScaler().fit(X)
+    scaled = scaler.transform(X), y, scaler.transform(X_tgt)
+    expected = str(adaptation_report(fitted(scaled, **short()), *scaled))
+    classifier = fitted(scaled, **short())
+    pipe = make_pipeline(scaler, classifier, transform_input=["X_tgt"])
+    assert str(adaptation_report(pipe, X, y, (X_tgt,))) == expected
+    search = DANNClassifierCV([1], ["none"], estimator=classifier, cv=2, random_state=0)
+    search.fit(*scaled)
+    search.best_estimator_ = classifier
+    assert str(adaptation_report(search, *scaled)) == expected
+    assert str(adaptation_report(make_pipeline(scaler, search), X, y, X_tgt)) == expected
+    frames = [pd.DataFrame(part, columns=["a", "b"]) for part in scaled[::2]]
+    frames = frames[0], pd.Series(y, index=np.arange(300)[::-1]), frames[1]
+    assert str(adaptation_report(fitted(frames, **short()), *frames)) == expected
+
+
+def test_several_targets_sparse_rows_and_images(rows):
+    X, y, X_tgt = rows
+    two = X, y, (X_tgt[:200], X_tgt[200:] + 1)
+    report = adaptation_report(fitted(two, **short(n_members=2, input_scaling="domain")), *two)
+    assert report.n_rows["target_held_out"] == 66 + 33
+    coo = sparse.coo_array(X), y, sparse.coo_array(X_tgt)
+    assert adaptation_report(fitted(coo, **short()), *coo).n_rows["source_held_out"] == 100
+    images = X.reshape(-1, 1, 2), y, X_tgt.reshape(-1, 1, 2)
+    classifier = fitted(images, max_epochs=2, feature_extractor=torch.nn.Flatten())
+    assert adaptation_report(classifier, *images).domain_accuracy["inputs"] > 0.75
+
+
+def test_unfitted_and_other_estimators(rows):
+    with pytest.raises(NotFittedError):
+        adaptation_report(DANNClassifier(), *rows)
+    with pytest.raises(TypeError, match=r"classifier must be .* got LogisticRegression"):
+        adaptation_report(LogisticRegression().fit(*rows[:2]), *rows)
+    with pytest.warns(SourceOnlyWarning):
+        classifier = DANNClassifier(max_epochs=1).fit(*rows[:2])
+    with pytest.raises(ValueError, match=r"was fitted with 0\. Pass the X_tgt"):
+        adaptation_report(classifier, *rows)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y": np.zeros(299)}, "X has 300 rows, but y has 299 labels"),
+        ({"y": np.arange(300) % 3}, r"each class in \[0, 1\], got {0: 100, 1: 100, 2: 100}"),
+        ({"y": (np.arange(300) < 2).astype(int)}, r"three rows or more .* got {0: 298, 1: 2}"),
+        ({"X_tgt": None}, "X_tgt is None or empty"),
+        ({"X_tgt": ()}, "X_tgt is None or empty"),
+        ({"X": np.zeros((14, 2)), "y": np.arange(14) % 2}, "X has 14 rows, .* 15 of each domain"),
+        ({"X_tgt": np.zeros((14, 2))}, "X_tgt has 14 rows, .* 15 of each domain"),
+        ({"X_tgt": (np.zeros((50, 2)),) * 2}, "2 target domains, .* was fitted with 1"),
+        ({"X_tgt": np.zeros((50, 3))}, "X has 3 features, but .* expecting 2"),
+        ({"X": np.zeros((300, 1))}, "X has 1 features, but .* expecting 2"),
+    ],
+)
+def test_bad_rows(rows, changed, message):
+    arguments = dict(zip(("X", "y", "X_tgt"), rows, strict=True)) | changed
+    with pytest.raises(ValueError, match=message):
+        adaptation_report(fitted(rows, **short()), **arguments)
