@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from skdann import DANNClassifier
+from skdann._batches import RowTables, StackedBatches, selected_rows
 from skdann._classifier import fit_together
+from skdann._devices import resolve_device
+from skdann._fitting import prepared_fit
 from skdann._inputs import read_training_data
+from skdann._stacked import StackedObjective
 
 DIFFERENT = [
     {},
@@ -77,3 +81,60 @@ def test_warm_started_classifiers_go_on_together(together, record, blobs):
     fit_together(together, [record] * len(together))
     for fitted, loss in zip(together, before, strict=True):
         assert fitted.history_[0]["label_loss"] < loss + 0.1
+
+
+# -- what candidates share -------------------------------------------------------------------
+
+
+@pytest.fixture
+def halves(record):
+    """Two records of other source rows and the same target."""
+    every = np.ones(len(record.target_domain), dtype=bool)
+    odd = np.arange(len(record.y_source)) % 2 == 1
+    return selected_rows(record, odd, every), selected_rows(record, ~odd, every)
+
+
+def prepared(classifiers, records):
+    device = resolve_device("cpu")
+    tables = RowTables(device)
+    return [
+        prepared_fit(one, data, device, tables)
+        for one, data in zip(classifiers, records, strict=True)
+    ]
+
+
+def lines_and_masks(fits):
+    """Return which networks share rows, and which share dropout masks."""
+    streams = [fit.streams[0] for fit in fits]
+    objective = StackedObjective([fit.networks[0] for fit in fits], streams, lasting=True)
+    return StackedBatches([fit.batches[0] for fit in fits], lasting=True).lines, objective._masks_of
+
+
+def test_equal_seeds_share_masks_and_on_equal_rows_rows_too(record, halves):
+    seeds = [0, 0, 0, 1]
+    fits = prepared(
+        [classifier(random_state=s) for s in seeds], [record, record, halves[0], record]
+    )
+    assert lines_and_masks(fits) == ([0, 0, 1, 2], [0, 0, 0, 1])
+
+
+def test_fresh_entropy_is_shared_by_nobody(record):
+    for state in (None, np.random.RandomState(0)):
+        fits = prepared([classifier(random_state=state) for _ in range(2)], [record] * 2)
+        assert lines_and_masks(fits) == ([0, 1], [0, 1])
+
+
+def test_sharing_changes_no_candidate_in_any_fold(halves):
+    settings = [
+        {"lambda_max": 0},
+        {"lambda_max": 0.3, "input_scaling": "both"},
+        {"input_scaling": "domain", "lr": 0.003},
+    ]
+    together = [classifier(**one) for one in settings * 2]
+    records = [half for half in halves for _ in settings]
+    fit_together(together, records)
+    for one, data in zip(together, records, strict=True):
+        alone = classifier(**one.get_params())
+        fit_together([alone], [data])
+        rows = data.X_target
+        np.testing.assert_allclose(one.predict_proba(rows), alone.predict_proba(rows), atol=1e-4)
