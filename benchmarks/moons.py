@@ -18,6 +18,7 @@ def accuracies(draw):
     """Return the target accuracy of each contestant on one draw."""
     X_src, y_src, X_tgt, y_tgt = make_rotated_moons(random_state=draw)
     adapted = DANNClassifier(random_state=draw).fit(X_src, y_src, X_tgt)
+    scaled = DANNClassifier(input_scaling="source", random_state=draw).fit(X_src, y_src, X_tgt)
     source_only = DANNClassifier(lambda_max=0, random_state=draw).fit(X_src, y_src, X_tgt)
     loop = HandWrittenDANN(epochs=250, seed=draw)
     source, target = (torch.from_numpy(rows.astype(np.float32)) for rows in (X_src, X_tgt))
@@ -25,6 +26,7 @@ def accuracies(draw):
     return {
         "source only (lambda_max=0)": source_only.score(X_tgt, y_tgt),
         "skdann, defaults": adapted.score(X_tgt, y_tgt),
+        'skdann, input_scaling="source"': scaled.score(X_tgt, y_tgt),
         "hand-written loop, 1,000 steps": float(np.mean(loop.predict(target).numpy() == y_tgt)),
     }
 

@@ -17,6 +17,7 @@ from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
 from skdann import _report as room
 from skdann._report import AdaptationReport, adaptation_report
 from skdann.datasets import make_rotated_moons
+from skdann.metrics import estimate_class_shares
 
 SEEDS = range(5)
 
@@ -174,7 +175,10 @@ def test_verdicts_on_rows_by_hand(figures):
     assert list(room._verdicts(figures, 1.0, width=398)) == ["adapted"]
     assert list(room._verdicts(figures, 1.0, width=399)) == ["adapted", "few_target_rows"]
     assert list(room._verdicts(figures, 0.0, width=100)) == ["not_adapted"]
-    vague = replace(figures, chance_limit=figures.chance_limit | {"adapted": 0.66})
+    limits = {"source_only": 0.66, "adapted": 0.66}
+    vague = replace(figures, chance_limit=figures.chance_limit | limits)
+    assert list(room._verdicts(vague, 1.0, width=100)) == ["few_target_rows"]
+    vague = replace(vague, **domain(source_only=0.54), **own(0.54, 0.54))
     assert list(room._verdicts(vague, 1.0, width=100)) == ["few_target_rows"]
 
 
@@ -231,6 +235,13 @@ def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
         is_target = clf.predict_domain_proba(X[test]), clf.predict_domain_proba(X_tgt[tgt[1]])
         expected = ((is_target[0] < 0.5).mean() + (is_target[1] >= 0.5).mean()) / 2
         assert_allclose(report.own_domain_accuracy[name], expected)
+    is_target = [found["adapted"].predict_domain_proba(part) for part in (X[train], X_tgt[tgt[0]])]
+    expected = ((is_target[0] < 0.5).mean() + (is_target[1] >= 0.5).mean()) / 2
+    assert_allclose(report.own_domain_accuracy["trained"], expected)
+    twin = found["source_only"]
+    probas = twin.predict_proba(X_tgt), y[test], twin.predict_proba(X[test])
+    assert_allclose(report.target_shares, estimate_class_shares(*probas))
+    assert_allclose(report.share_distance, abs(report.target_shares[0] - y.mean()))
     same = found["adapted"].predict(X_tgt) == found["source_only"].predict(X_tgt)
     assert report.agreement == same.mean() < 1
     right = [clf.predict(X[test]) == y[test] for clf in found.values()]
@@ -241,6 +252,13 @@ def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
     assert_allclose(report.chance_limit["inputs"], 0.5 + 0.75 * (2 / 300) ** 0.5)
     for name, distance in report.proxy_a_distance.items():
         assert_allclose(distance, 2 * (1 - 2 * (1 - report.domain_accuracy[name])))
+
+
+def test_what_can_be_learnt_by_heart_depends_on_one_network_of_an_ensemble(rows, monkeypatch):
+    widths = []
+    monkeypatch.setattr(room, "_verdicts", lambda report, lambda_max, width: widths.append(width))
+    adaptation_report(fitted(rows, **short(n_members=2)), *rows)
+    assert widths == [12]
 
 
 def test_inputs_are_seen_beyond_their_means(rows):
