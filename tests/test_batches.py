@@ -10,10 +10,12 @@ from skdann._batches import (
     Batch,
     DomainBatches,
     RowTables,
+    StackedBatches,
     hold_out,
     row_chunks,
     split_validation,
     stacked,
+    unwatched,
 )
 from skdann._inputs import TrainingData
 
@@ -333,6 +335,42 @@ def test_stacked_batches_keep_what_is_missing_missing():
     batch = stacked([next(iter(batches_of(record(n_target=0))))] * 2)
     assert batch.X.shape == (2, 4, 3)
     assert batch.label_weight is batch.domain is batch.domain_weight is None
+
+
+def together(records, orders, lasting=True):
+    """Batches of several networks; equal orders stand for generators of equal seeds."""
+    own = []
+    for data, order in zip(records, orders, strict=True):
+        generators = np.random.default_rng(order), np.random.default_rng(order + 100)
+        own.append(DomainBatches(data, 4, *generators, RowTables(CPU), order))
+    return StackedBatches(own, lasting)
+
+
+def test_networks_in_step_get_their_own_batches_whoever_shares_them():
+    data = record(18, weights=True)
+    half = dataclasses.replace(
+        data, source_rows=np.arange(0, 36, 2) % 18, y_source=data.y_source[::-1].copy()
+    )
+    relabelled = dataclasses.replace(data, y_source=1 - data.y_source % 2)
+    records, orders = [data, relabelled, data, half], [0, 0, 1, 0]
+    for lasting, lines in [(True, [0, 0, 1, 2]), (False, [0, 1, 2, 3])]:
+        stack = together(records, orders, lasting)
+        assert stack.lines == lines
+        alone = [together([one], [order]) for one, order in zip(records, orders, strict=True)]
+        for _ in range(3):
+            for batch, *single in zip(stack, *alone, strict=True):
+                assert len(batch.X) == len(set(lines)) and len(batch.y) == 4
+                for i, one in enumerate(single):
+                    for field, expected in zip(batch.of(i, lines[i]), one.of(0), strict=True):
+                        assert torch.equal(field, expected)
+
+
+def test_an_unwatched_record_brings_the_same_source_rows_and_no_target():
+    data = record(weights=True)
+    for batch, whole in zip(batches_of(unwatched(data)), batches_of(data), strict=True):
+        assert torch.equal(batch.X, whole.X[:4]) and torch.equal(batch.y, whole.y)
+        assert torch.equal(batch.label_weight, whole.label_weight)
+        assert batch.domain is batch.domain_weight is None
 
 
 # -- rows in order ---------------------------------------------------------------------------

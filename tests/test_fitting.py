@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
+from skorch.callbacks import Callback
 
-from skdann import DANNClassifier
+from skdann import DANNClassifier, _batches, _randomness, _scaling
 from skdann._batches import RowTables, StackedBatches, selected_rows
 from skdann._classifier import fit_together
 from skdann._devices import resolve_device
@@ -138,3 +140,79 @@ def test_sharing_changes_no_candidate_in_any_fold(halves):
         fit_together([alone], [data])
         rows = data.X_target
         np.testing.assert_allclose(one.predict_proba(rows), alone.predict_proba(rows), atol=1e-4)
+
+
+def assert_each_is_as_if_alone(settings, records):
+    together = [classifier(**one) for one in settings]
+    fit_together(together, records)
+    for fitted, one, data in zip(together, settings, records, strict=True):
+        alone = classifier(**one)
+        fit_together([alone], [data])
+        got, expected = (each.predict_proba(data.X_target) for each in (fitted, alone))
+        np.testing.assert_allclose(got, expected, atol=1e-6, err_msg=str(one))
+
+
+GRID = [
+    {"lambda_max": lambda_max, "input_scaling": scaling, "label_hidden_layer_sizes": (9,)}
+    for lambda_max in (0, 0.3, 1)
+    for scaling in ("none", "source", "domain")
+]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgd", "lr": 0.01},
+        {"optimizer": torch.optim.AdamW},
+        {"lr_schedule": "annealed"},
+        {"n_members": 2},
+        {"activation": "tanh"},
+        {"early_stopping": True},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_the_settings_sharing_changes_nothing(record, changes):
+    settings = [{**one, **changes} for one in GRID] + [{"random_state": 7, **changes}]
+    assert_each_is_as_if_alone(settings, [record] * len(settings))
+
+
+def test_rows_of_several_targets_and_weights_are_shared_too(blobs):
+    X, y, X_tgt = blobs
+    weight = np.random.default_rng(0).uniform(size=len(y))
+    record = read_training_data(
+        X, y, (X_tgt, X_tgt + 1), weight, class_weight=None, estimator=classifier()
+    )
+    assert_each_is_as_if_alone(GRID, [record] * len(GRID))
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "fault"),
+    [
+        (_batches.DomainBatches, "rows_key", 0),
+        (_randomness.RandomStreams, "key", 0),
+        (_scaling, "_key", lambda scaling: scaling is None),
+    ],
+    ids=["rows", "streams", "scalings"],
+)
+def test_sharing_what_is_not_equal_would_be_noticed(halves, monkeypatch, room, name, fault):
+    settings = [{}, {"random_state": 5}, {"input_scaling": "source"}, {"input_scaling": "domain"}]
+    settings, records = [*settings, {}], [*[halves[0]] * 4, halves[1]]
+    assert_each_is_as_if_alone(settings, records)
+    monkeypatch.setattr(room, name, fault)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assert_each_is_as_if_alone(settings, records)
+
+
+class Look(Callback):
+    """Finds gradients and the optimizer's state where they always are."""
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        assert all(value.grad is not None for _, value in named_parameters)
+
+    def on_epoch_end(self, net, **kwargs):
+        assert len(net.optimizer_.state) == sum(1 for _ in net.module_.parameters())
+
+
+def test_callbacks_find_gradients_and_optimizer_as_in_a_fit_alone(record):
+    settings = [{"lambda_max": one, "callbacks": [Look()]} for one in (0.1, 1)]
+    assert_each_is_as_if_alone(settings, [record] * 2)

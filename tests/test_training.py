@@ -13,7 +13,7 @@ from torch import nn
 from skdann import DANNClassifier
 from skdann._callbacks import KeepBest
 from skdann._devices import resolve_device
-from skdann._optimizers import optimizer_factory
+from skdann._optimizers import JointAdam, can_be_joint, optimizer_factory
 
 
 def classifier(**parameters):
@@ -68,6 +68,38 @@ def test_sgd_has_the_papers_momentum_and_gets_lr_and_weight_decay():
     assert isinstance(made, torch.optim.SGD)
     group = made.param_groups[0]
     assert (group["momentum"], group["lr"], group["weight_decay"]) == (0.9, 0.2, 0.03)
+
+
+@pytest.mark.parametrize("rates", [[0.01, 0.01], [0.01, 0.2]])
+def test_joint_adam_takes_adams_steps_to_the_last_bit(rates):
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(13, 5, generator=generator), torch.randn(7, generator=generator)]
+    factory = optimizer_factory("adam", rates, [0.1, 0.1])
+    by_one, by_other = ([[nn.Parameter(one.clone())] for one in start] for _ in range(2))
+    adam = factory(by_one)
+    gradients = [(one, torch.empty_like(one)) for (one,) in by_other]
+    joint = JointAdam(factory(by_other), gradients)
+    for step in range(5):
+        for (parameter,), (_, gradient) in zip(by_one, gradients, strict=True):
+            gradient.normal_(generator=generator)
+            parameter.grad = gradient.clone()
+        for optimizer in (adam, joint):
+            optimizer.param_groups[0]["lr"] = 0.01 / (1 + step)
+            optimizer.step()
+    for (one,), (other,), before in zip(by_one, by_other, start, strict=True):
+        assert torch.equal(one, other) and not torch.equal(one, before)
+
+
+def test_only_a_plain_fused_adam_is_taken_jointly():
+    parameters = [nn.Parameter(torch.zeros(1))]
+    assert can_be_joint(optimizer_factory("adam", [0.1], [0.0])([parameters]))
+    for other in (
+        torch.optim.Adam(parameters),
+        torch.optim.Adam(parameters, fused=True, amsgrad=True),
+        torch.optim.AdamW(parameters, fused=True),
+        torch.optim.SGD(parameters, lr=0.1),
+    ):
+        assert not can_be_joint(other)
 
 
 def test_a_partial_keeps_what_it_fixes(moons):
