@@ -59,9 +59,10 @@ MAY_IMPORT = {
         "_distances", "_importance", "_target_scores", "_label_shift", "_target_scorer",
         "_scorers", "_reverse_validation",
     },
+    "_verdicts": {"numpy"},
     "_report": {
         "numpy", "scipy", "sklearn", "_classifier", "_distances", "_importance", "_label_shift",
-        "_target_scorer", "_reverse_validation",
+        "_target_scorer", "_reverse_validation", "_verdicts",
     },
     "model_selection": {"numpy", "sklearn", "_selection", "metrics"},
     "pipeline": {"sklearn", "_classifier", "model_selection"},

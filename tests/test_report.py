@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
 from skdann import _report as room
 from skdann._report import AdaptationReport, adaptation_report
+from skdann._verdicts import verdicts_of
 from skdann.datasets import make_rotated_moons
 from skdann.metrics import estimate_class_shares
 
@@ -167,19 +168,19 @@ ALIKE = domain(inputs=0.54, source_only=0.54)
     ],
 )
 def test_verdicts_by_hand(figures, changed, keys):
-    assert list(room._verdicts(replace(figures, **changed), 1.0, width=100)) == keys
+    assert list(verdicts_of(replace(figures, **changed), 1.0, width=100)) == keys
 
 
 def test_verdicts_on_rows_by_hand(figures):
     """400 target rows were trained on."""
-    assert list(room._verdicts(figures, 1.0, width=398)) == ["adapted"]
-    assert list(room._verdicts(figures, 1.0, width=399)) == ["adapted", "few_target_rows"]
-    assert list(room._verdicts(figures, 0.0, width=100)) == ["not_adapted"]
+    assert list(verdicts_of(figures, 1.0, width=398)) == ["adapted"]
+    assert list(verdicts_of(figures, 1.0, width=399)) == ["adapted", "few_target_rows"]
+    assert list(verdicts_of(figures, 0.0, width=100)) == ["not_adapted"]
     limits = {"source_only": 0.66, "adapted": 0.66}
     vague = replace(figures, chance_limit=figures.chance_limit | limits)
-    assert list(room._verdicts(vague, 1.0, width=100)) == ["few_target_rows"]
+    assert list(verdicts_of(vague, 1.0, width=100)) == ["few_target_rows"]
     vague = replace(vague, **domain(source_only=0.54), **own(0.54, 0.54))
-    assert list(room._verdicts(vague, 1.0, width=100)) == ["few_target_rows"]
+    assert list(verdicts_of(vague, 1.0, width=100)) == ["few_target_rows"]
 
 
 def test_shares_that_few_rows_might_explain_stay_open(figures):
@@ -188,11 +189,11 @@ def test_shares_that_few_rows_might_explain_stay_open(figures):
     changed = DIFFER | domain(reweighted=0.64)
     for reweighted, key in ((0.65, "class_shares"), (0.66, "class_shares_open")):
         report = replace(figures, **changed, chance_limit=limit | {"reweighted": reweighted})
-        assert key in room._verdicts(report, 1.0, width=100)
+        assert key in verdicts_of(report, 1.0, width=100)
 
 
 def test_sentences_and_table(figures):
-    verdicts = room._verdicts(replace(figures, **DIFFER), 1.0, width=100)
+    verdicts = verdicts_of(replace(figures, **DIFFER), 1.0, width=100)
     assert "source .50/.50, target perhaps .10/.90" in verdicts["class_shares_open"]
     assert "accuracy 0.80 before, 0.60 after" in verdicts["adapted"]
     assert "changed on 10% of" in verdicts["adapted"]
@@ -256,7 +257,7 @@ def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
 
 def test_what_can_be_learnt_by_heart_depends_on_one_network_of_an_ensemble(rows, monkeypatch):
     widths = []
-    monkeypatch.setattr(room, "_verdicts", lambda report, lambda_max, width: widths.append(width))
+    monkeypatch.setattr(room, "verdicts_of", lambda report, lambda_max, width: widths.append(width))
     adaptation_report(fitted(rows, **short(n_members=2)), *rows)
     assert widths == [12]
 
