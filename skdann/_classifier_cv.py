@@ -189,7 +189,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         if data.X_target is None:
             chosen, reports = (
                 [0],
-                {"verdict_": "No target: nothing to adapt to.", "adapted_": False},
+                {"adapted_": False, "verdict_": "No target: nothing to adapt to."},
             )
         else:
             chosen, reports = self._choose(data, candidates, settings, y)
@@ -199,8 +199,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         fit_together(fitted, [data] * len(fitted))
         self.best_estimator_ = fitted[0] if len(fitted) == 1 else joined(fitted)
         self.best_index_, self.best_params_ = chosen[0], settings[chosen[0]]
-        for name, value in reports.items():
-            setattr(self, name, value)
+        for name in ("cv_results_", "lambda_path_", "n_splits_"):
+            self.__dict__.pop(name, None)  # of an earlier fit
+        self.__dict__.update(reports)
         return self._take_over()
 
     def _read(self, X, y, X_tgt, sample_weight):
@@ -237,10 +238,13 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         if isinstance(scalings, str):
             is_sparse = sparse.issparse(data.X_source)
             scalings = ("none", "source", "domain") if is_sparse else ("source", "both", "domain")
+        if not len(scalings):
+            raise ValueError("input_scalings is empty: name at least one, such as 'source'.")
         lambdas = sorted({0.0, *np.asarray(self.lambdas, dtype=float).ravel().tolist()})
         grid = self.param_grid or {}
         for name, values in grid.items():
-            if name in ("lambda_max", "input_scaling") or isinstance(values, str):
+            own = name in ("lambda_max", "input_scaling")
+            if own or isinstance(values, str) or not len(values):
                 raise ValueError(
                     f"param_grid[{name!r}] = {values!r}: it takes lists of values of parameters "
                     "other than lambda_max and input_scaling, which have parameters of their own: "

@@ -119,8 +119,10 @@ def test_an_ensemble_averages_all_that_beat_the_baseline(digits):
 
 
 def test_without_a_target_the_baseline_is_fitted(blobs):
+    fitted = search().fit(*blobs)
     with pytest.warns(SourceOnlyWarning, match="nothing to choose"):
-        fitted = search().fit(*blobs[:2])
+        fitted.fit(*blobs[:2])
+    assert not hasattr(fitted, "cv_results_")  # of the fit before
     assert (fitted.adapted_, fitted.best_params_["lambda_max"]) == (False, 0)
 
 
@@ -174,6 +176,8 @@ def test_in_a_pipeline_with_routing(blobs, routing):
         ({"param_grid": {"lambda_max": [1]}}, "param_grid"),
         ({"param_grid": {"optimizer": "adam"}}, "param_grid"),
         ({"param_grid": {"nonsense": [1]}}, "nonsense"),
+        ({"param_grid": {"lr": []}}, "param_grid"),
+        ({"input_scalings": []}, "input_scalings is empty"),
         ({"refit": "all"}, "refit"),
         ({"cv": 100}, "n_splits=100"),
     ],
