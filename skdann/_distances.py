@@ -72,7 +72,8 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
     folds = domain_folds(domain, cv, random_state)
     if classifier is None:
         classifier = default_domain_classifier(rows, class_weight="balanced")
-    wrong = cross_val_predict(classifier, rows, domain, cv=folds) != domain
+    # With routing, scikit-learn 1.6 needs params to be a dict.
+    wrong = cross_val_predict(classifier, rows, domain, cv=folds, params={}) != domain
     error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
     return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
 

@@ -108,7 +108,8 @@ def density_ratio_weights(
     classifier = _probabilistic(classifier, rows)
     if X is None:
         folds = domain_folds(domain, cv, random_state)
-        proba = cross_val_predict(classifier, rows, domain, cv=folds, method="predict_proba")
+        how = {"method": "predict_proba", "params": {}}  # a dict: see `proxy_a_distance`
+        proba = cross_val_predict(classifier, rows, domain, cv=folds, **how)
         proba = proba[domain == 0]
     else:
         proba = clone(classifier).fit(rows, domain).predict_proba(others[0])

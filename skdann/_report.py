@@ -247,9 +247,14 @@ def _read(classifier, X, y, X_tgt):
             "classifier must be a DANNClassifier, a DANNClassifierCV or a Pipeline that ends in "
             f"one, got {type(fitted).__name__}."
         )
-    rows = _Rows(fitted, parts[0].rows()[0], column_or_1d(y), tuple(p.rows()[1] for p in parts))
+    source, targets = parts[0].rows()[0], tuple(part.rows()[1] for part in parts)
+    rows = _Rows(fitted, _sliceable(source), column_or_1d(y), tuple(map(_sliceable, targets)))
     _check(rows)
     return rows
+
+
+def _sliceable(rows):
+    return rows.tocsr() if sparse.issparse(rows) else rows
 
 
 def _check(rows):
