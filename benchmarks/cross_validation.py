@@ -119,7 +119,8 @@ def routing_table(options: argparse.Namespace) -> str:
 
 
 def described(settings: dict[str, Any]) -> str:
-    return ", ".join(str(settings[name]) for name in sorted(settings))
+    values = [settings[name] for name in sorted(settings)]
+    return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
 
 
 TABLES = {"time": time_table, "choices": choices_table, "routing": routing_table}
