@@ -3,7 +3,6 @@
 import copy
 
 import numpy as np
-import sklearn
 
 from skdann._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
 from skdann._importance import (
@@ -72,13 +71,12 @@ class ProxyADistanceScorer(TargetScorer):
 
     def _measure(self, domains):
         features = domains.features(self.space)
-        with _no_routing():
-            return -proxy_a_distance(
-                *features,
-                classifier=self.classifier,
-                cv=self.cv,
-                random_state=copy.deepcopy(self.random_state),
-            )
+        return -proxy_a_distance(
+            *features,
+            classifier=self.classifier,
+            cv=self.cv,
+            random_state=copy.deepcopy(self.random_state),
+        )
 
 
 class MMDScorer(TargetScorer):
@@ -172,15 +170,14 @@ class _ImportanceScorer(TargetScorer):
 
     def _weights(self, domains, *, normalize):
         features = domains.features(self.space)
-        with _no_routing():
-            return density_ratio_weights(
-                *features,
-                classifier=self.classifier,
-                cv=self.cv,
-                clip=self.clip,
-                normalize=normalize,
-                random_state=copy.deepcopy(self.random_state),
-            )
+        return density_ratio_weights(
+            *features,
+            classifier=self.classifier,
+            cv=self.cv,
+            clip=self.clip,
+            normalize=normalize,
+            random_state=copy.deepcopy(self.random_state),
+        )
 
 
 class ImportanceWeightedAccuracyScorer(_ImportanceScorer):
@@ -467,11 +464,3 @@ class SoftNeighborhoodDensityScorer(TargetScorer):
     def _measure(self, domains):
         proba = domains.target("predict_proba")
         return soft_neighborhood_density(proba, temperature=self.temperature)
-
-
-def _no_routing():
-    """Let a score cross-validate a classifier of its own, which gets no metadata.
-
-    With routing scikit-learn 1.6 fails in `cross_val_predict` without any.
-    """
-    return sklearn.config_context(enable_metadata_routing=False)

@@ -51,8 +51,7 @@ MAY_IMPORT = {
     },
     "_target_scorer": {"numpy", "scipy", "sklearn"},
     "_scorers": {
-        "numpy", "sklearn", "_distances", "_importance", "_target_scores", "_label_shift",
-        "_target_scorer",
+        "numpy", "_distances", "_importance", "_target_scores", "_label_shift", "_target_scorer",
     },
     "_reverse_validation": {"numpy", "sklearn", "_classifier", "_pool", "_target_scorer"},
     "metrics": {
