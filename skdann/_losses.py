@@ -43,30 +43,36 @@ def cross_entropy(logits: Tensor, codes: Tensor, weights: Tensor | None = None) 
     return (weights * functional.cross_entropy(logits, codes, reduction="none")).mean()
 
 
-def cross_entropy_gradient(logits: Tensor, codes: Tensor, weights: Tensor | None = None) -> Tensor:
+def cross_entropy_gradient(
+    logits: Tensor, codes: Tensor, weights: Tensor | None = None, dim: int = -1
+) -> Tensor:
     """Return the gradient of `cross_entropy` for the logits, of k networks at once.
 
     Parameters
     ----------
-    logits : Tensor of shape (k, n_rows, n_codes)
+    logits : Tensor of shape (k, n_rows, n_codes), or (k, n_codes, n_rows) for a `dim` of 1
     codes : int64 Tensor of shape (k, n_rows)
     weights : Tensor of shape (k, n_rows), default=None
+    dim : int, default=-1
+        Where the codes are. A softmax over columns takes a tenth of one over short rows.
 
     Returns
     -------
-    Tensor of shape (k, n_rows, n_codes)
+    Tensor of the shape of `logits`
         Of the sum of the k losses: each row's softmax minus its one-hot code, weighted.
     """
-    gradient = torch.softmax(logits, dim=-1)
-    gradient.scatter_(-1, codes.unsqueeze(-1), -1.0, reduce="add")
+    gradient = torch.softmax(logits, dim=dim)
+    gradient.scatter_(dim, codes.unsqueeze(dim), -1.0, reduce="add")
     if weights is not None:
-        gradient.mul_(weights.unsqueeze(-1))
-    return gradient.mul_(1.0 / logits.shape[-2])
+        gradient.mul_(weights.unsqueeze(dim))
+    return gradient.mul_(1.0 / codes.shape[-1])
 
 
-def row_losses(logits: Tensor, codes: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return weight times cross-entropy of each row, for logits of shape (..., n_codes)."""
-    losses = -torch.log_softmax(logits, dim=-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+def row_losses(
+    logits: Tensor, codes: Tensor, weights: Tensor | None = None, dim: int = -1
+) -> Tensor:
+    """Return weight times cross-entropy of each row; `dim` is where the logits' codes are."""
+    losses = -torch.log_softmax(logits, dim=dim).gather(dim, codes.unsqueeze(dim)).squeeze(dim)
     return losses if weights is None else weights * losses
 
 

@@ -70,17 +70,13 @@ class RunningMeans:
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
     """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
     batches = stacked(steps)
-    figures = {"label_loss": _losses(logits.label, batches.y, batches.label_weight)}
-    if logits.domain is not None and batches.domain is not None:
-        figures["domain_loss"] = _losses(logits.domain, batches.domain, batches.domain_weight)
-        figures["domain_accuracy"] = hits(logits.domain.contiguous(), batches.domain)
+    label, domain = logits.label.mT, logits.domain  # in columns, as `_stacked` has them
+    figures = {"label_loss": row_losses(label, batches.y, batches.label_weight, dim=-2)}
+    if domain is not None and batches.domain is not None:
+        weight = batches.domain_weight
+        figures["domain_loss"] = row_losses(domain.mT, batches.domain, weight, dim=-2)
+        figures["domain_accuracy"] = hits(domain.contiguous(), batches.domain)
     return figures
-
-
-def _losses(logits: Tensor, codes: Tensor, weights: Tensor | None) -> Tensor:
-    """Return the loss of each row; a softmax over columns takes a tenth of one over short rows."""
-    losses = -torch.log_softmax(logits.mT, dim=-2).gather(-2, codes.unsqueeze(-2)).squeeze(-2)
-    return losses if weights is None else weights * losses
 
 
 def _room_for(logits: Logits) -> Logits:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skdann._batches import Batch
+from skdann._losses import cross_entropy_gradient
 from skdann._network import (
     ACTIVATIONS,
     DomainAdversarialNetwork,
@@ -284,21 +285,9 @@ def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:
-    return _gradient(logits, batch.y, batch.label_weight)
+    return cross_entropy_gradient(logits, batch.y, batch.label_weight, dim=1)
 
 
 def _domain_gradient(logits: Tensor, batch: Batch) -> Tensor:
     assert batch.domain is not None
-    return _gradient(logits, batch.domain, batch.domain_weight)
-
-
-def _gradient(logits: Tensor, codes: Tensor, weights: Tensor | None) -> Tensor:
-    """Return the gradient of the sum of the networks' losses for logits (k, n_codes, n).
-
-    Each row's softmax minus its one-hot code, weighted.
-    """
-    gradient = torch.softmax(logits, dim=1)
-    gradient.scatter_(1, codes.unsqueeze(1), -1.0, reduce="add")
-    if weights is not None:
-        gradient.mul_(weights.unsqueeze(1))
-    return gradient.mul_(1.0 / logits.shape[2])
+    return cross_entropy_gradient(logits, batch.domain, batch.domain_weight, dim=1)
