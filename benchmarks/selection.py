@@ -36,7 +36,6 @@ from skdann import DANNClassifier
 from skdann._classifier import fit_together
 from skdann._inputs import read_training_data
 from skdann._pool import cross_fit
-from skdann._scaling import domain_codes
 from skdann._selection import choose_from_pool, choose_from_search, pool_signals
 from skdann.metrics import (
     batch_nuclear_norm,
@@ -95,21 +94,15 @@ def outcome(pair: ShiftedPair, settings: list[dict[str, Any]], seed: int, n_fold
     results = cross_fit(unfitted, data, folds)
     fitted = [clone(one) for one in unfitted]
     fit_together(fitted, [data] * len(fitted))
-    codes = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
-    of_target = lambda c, X: c.net_.outputs(X, "label_logits", softmax, domain=codes)  # noqa: E731
     return Outcome(
         settings,
         folds,
         results,
-        [of_target(one, data.X_target) for one in fitted],
+        [one.predict_proba(pair.X_tgt) for one in fitted],
         [one.predict_proba(pair.X_test) for one in fitted],
         [one.history_[-1]["domain_accuracy"] for one in fitted],
         time.perf_counter() - start,
     )
-
-
-def softmax(logits: torch.Tensor) -> torch.Tensor:
-    return logits.softmax(dim=1)
 
 
 # -- what the scores choose ------------------------------------------------------------------

@@ -206,9 +206,8 @@ class StackedBatches:
     def __init__(self, batches: Sequence[DomainBatches], lasting: bool = False) -> None:
         self._batches = batches
         keys: list[Hashable] = [one.rows_key if lasting else i for i, one in enumerate(batches)]
-        first: dict[Hashable, int] = {}
-        self.lines = [first.setdefault(key, len(first)) for key in keys]
-        self._leaders = [batches[self.lines.index(line)] for line in range(len(first))]
+        self.lines, leaders = shared_lines(keys)
+        self._leaders = [batches[i] for i in leaders]
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches of an epoch; ``X`` has a line for each leader, the rest k."""
@@ -250,6 +249,13 @@ class StackedBatches:
             return None
         stack = values[0][:, None] if len(values) == 1 else np.stack(values, axis=1)
         return torch.from_numpy(stack).to(self._batches[0].tables.device)
+
+
+def shared_lines(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
+    """Return the line of each key, equal keys on one line, and where each line's first key is."""
+    first: dict[Hashable, int] = {}
+    lines = [first.setdefault(key, len(first)) for key in keys]
+    return lines, [lines.index(line) for line in range(len(first))]
 
 
 class _DenseBlock(NamedTuple):

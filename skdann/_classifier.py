@@ -433,7 +433,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         done = 0 if first else self.n_iter_
         members = self.n_members
         streams = random_streams(self.random_state, device, epochs_before=done, n_members=members)
-        net = None if first else copy.deepcopy(self.net_)
         if first:
             total_rows = total_rows or n_passes(self) * len(data.y_source)
             batch_size = batch_size_for(self, total_rows)
@@ -446,6 +445,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
             fit = Fit(self, streams, networks, batches, valid, batch_size, 1, total_steps)
             net = new_net([fit], device)
+        else:
+            net = copy.deepcopy(self.net_)
         net.train(EpochData(batches, valid), streams, epochs=1)
         return self._keep(net, data, batch_size, domains_before=1 if first else self.n_domains_)
 

@@ -15,6 +15,7 @@ from skdann._classifier import DANNClassifier, fit_together, joined
 from skdann._inputs import SourceOnlyWarning, read_training_data
 from skdann._pool import cross_fit
 from skdann._predicting import DomainAdversarialMixin
+from skdann._randomness import entropy_of
 from skdann._selection import SIGNALS, choose_by_signal, choose_from_pool, pool_signals
 
 
@@ -226,7 +227,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     def _candidates(self, data):
         """Return unfitted classifiers and their settings, the baseline first."""
         template = DANNClassifier() if self.estimator is None else clone(self.estimator)
-        template.set_params(random_state=self._seed(template))
+        state = template.random_state if self.random_state is None else self.random_state
+        # One int: candidates differ in their settings, not in their luck.
+        template.set_params(random_state=entropy_of(state))
         pool = self._pool_settings(data)
         candidates = [clone(template).set_params(**settings) for settings in pool]
         for candidate in candidates:
@@ -255,15 +258,6 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         names = ["input_scaling", *grid, "lambda_max"]
         values = itertools.product(scalings, *grid.values(), lambdas)
         return [dict(zip(names, one, strict=True)) for one in values]
-
-    def _seed(self, template):
-        """Return one int: candidates differ in their settings, not in their luck."""
-        state = template.random_state if self.random_state is None else self.random_state
-        if state is None:
-            return int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(state, np.random.RandomState):
-            return int(state.randint(np.iinfo(np.int32).max))
-        return state
 
     def _choose(self, data, candidates, settings, y):
         splitter = check_cv(self.cv, y, classifier=True)

@@ -124,7 +124,7 @@ def random_streams(
 
     n_members : int, default=1
     """
-    entropy = _entropy(random_state)
+    entropy = entropy_of(random_state)
     return [_streams([entropy, epochs_before, member], device) for member in range(n_members)]
 
 
@@ -169,7 +169,7 @@ def draw_keep_masks_(
     return torch.lt(bits, kept - 2**15, out=masks).mul_(2**16 / kept)
 
 
-def _entropy(random_state: int | np.random.RandomState | None) -> int:
+def entropy_of(random_state: int | np.random.RandomState | None) -> int:
     if random_state is None:
         # SeedSequence gathers entropy of its own; numpy's global state stays as it is.
         return int(np.random.SeedSequence().generate_state(1)[0])

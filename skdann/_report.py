@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 
 from skdann._classifier import DANNClassifier
 from skdann._distances import proxy_a_distance
@@ -258,7 +258,7 @@ def _sliceable(rows):
 
 
 def _check(rows):
-    n_source, n_targets = _n_rows(rows.source), [_n_rows(one) for one in rows.targets]
+    n_source, n_targets = _num_samples(rows.source), [_num_samples(one) for one in rows.targets]
     if rows.fitted.n_domains_ != len(n_targets) + 1:
         raise ValueError(
             f"X_tgt has {len(n_targets)} target domains, but the classifier was fitted with "
@@ -286,7 +286,7 @@ def _check(rows):
 def _fit_pair(rows, seed):
     """Return the two networks by name, and the rows that they were trained on and not."""
     splits = [_split(rows.y, seed)]
-    splits += [_split(np.zeros(_n_rows(one)), seed + 1) for one in rows.targets]
+    splits += [_split(np.zeros(_num_samples(one)), seed + 1) for one in rows.targets]
     trained, held_out = (_selected(rows, [pair[i] for pair in splits]) for i in (0, 1))
     adapted = clone(rows.fitted).set_params(verbose=0)
     if adapted.random_state is None:
@@ -336,15 +336,15 @@ def _domain_measures(rows, networks, trained, held_out, seed):
             for name, pair in tables.items()
         },
         "chance_limit": {
-            n: 0.5 + DEVIATIONS * chance_deviation(*map(_n_rows, tables[n])) for n in tables
+            n: 0.5 + DEVIATIONS * chance_deviation(*map(_num_samples, tables[n])) for n in tables
         },
         "own_domain_accuracy": own,
         "effective_share": effective_sample_size(weights) / len(weights),
         "n_rows": {
             "source": len(rows.y),
-            "target": sum(map(_n_rows, rows.targets)),
+            "target": sum(map(_num_samples, rows.targets)),
             "source_held_out": len(held_out.y),
-            "target_held_out": sum(map(_n_rows, held_out.targets)),
+            "target_held_out": sum(map(_num_samples, held_out.targets)),
         },
     }
 
@@ -427,13 +427,9 @@ def _prediction_measures(rows, networks, held_out):
 # -- tables --------------------------------------------------------------------------------------
 
 
-def _n_rows(rows):
-    return rows.shape[0] if hasattr(rows, "shape") else len(rows)
-
-
 def _table(rows, seed, chosen=None):
     """Return chosen rows, or all, but no more than the limit, as a matrix."""
-    chosen = np.arange(_n_rows(rows)) if chosen is None else chosen
+    chosen = np.arange(_num_samples(rows)) if chosen is None else chosen
     if len(chosen) > _MAX_ROWS:
         chosen = np.random.default_rng(seed).permutation(chosen)[:_MAX_ROWS]
     table = _safe_indexing(rows, chosen)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import _num_samples
 
 from skdann._classifier import DANNClassifier
 from skdann._pool import reversed_classifier
@@ -77,9 +78,7 @@ class ReverseValidation(TargetScorer):
         source, target = domains.rows()
         predicted = np.asarray(domains.target("predict"))
         if len(np.unique(predicted)) == 1:
-            return np.full(
-                source.shape[0] if hasattr(source, "shape") else len(source), predicted[0]
-            )
+            return np.full(_num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted))
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
         return model.fit(target, predicted, **adapts).predict(source)

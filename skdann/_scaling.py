@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from skdann._batches import Batch
+from skdann._batches import Batch, shared_lines
 from skdann._inputs import TrainingData, column_moments
 
 # Scaled values are cut here: a column that hardly varies in the rows its statistics come from
@@ -120,10 +120,8 @@ class BatchScaling:
         lines: Sequence[int],
         device: torch.device,
     ) -> None:
-        first: dict[Hashable, int] = {}
         keys = [(line, _key(one)) for line, one in zip(lines, scalings, strict=True)]
-        places = [first.setdefault(key, len(first)) for key in keys]
-        leaders = [places.index(place) for place in range(len(first))]
+        places, leaders = shared_lines(keys)
         self._leaders = leaders
         # None: as they are.
         self._lines: Tensor | None = None

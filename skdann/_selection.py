@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr
 
 SIGNALS = "reverse_validation", "source_accuracy", "info_max", "confidence", "agreement"
 
@@ -132,7 +133,7 @@ def _rows_of_fold(results, data, held_out):
         weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
     target = np.stack([one.target_proba.astype(np.float64) for one in results])
     pool = target.mean(axis=0)
-    entropy = np.stack([_row_entropies(one) for one in target])
+    entropy = entr(target).sum(axis=2)
     shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
     return {
         "reverse_validation": weight * _hits([one.reverse_proba for one in results], y),
@@ -141,10 +142,6 @@ def _rows_of_fold(results, data, held_out):
         "confidence": -entropy,
         "agreement": (target * pool).sum(axis=2),
     }
-
-
-def _row_entropies(proba):
-    return -(proba * np.log(np.maximum(proba, np.finfo(np.float64).tiny))).sum(axis=1)
 
 
 def _hits(probas, codes):

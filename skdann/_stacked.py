@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from skdann._batches import Batch
+from skdann._batches import Batch, shared_lines
 from skdann._losses import cross_entropy_gradient
 from skdann._network import (
     ACTIVATIONS,
@@ -90,11 +90,9 @@ class StackedObjective:
     ) -> None:
         self._networks = networks
         keys: list[Hashable] = [s.key if lasting else i for i, s in enumerate(streams)]
-        first: dict[Hashable, int] = {}
-        self._masks_of = [first.setdefault(key, len(first)) for key in keys]
-        leaders = [streams[self._masks_of.index(mask)] for mask in range(len(first))]
-        self._label_dropout = [s.label_dropout for s in leaders]
-        self._domain_dropout = [s.domain_dropout for s in leaders]
+        self._masks_of, leaders = shared_lines(keys)
+        self._label_dropout = [streams[i].label_dropout for i in leaders]
+        self._domain_dropout = [streams[i].domain_dropout for i in leaders]
         self._features = self._part("feature_extractor")
         self._label = self._part("label_predictor")
 

@@ -7,6 +7,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples
 
 from skdann._classifier import DANNClassifier
 from skdann.model_selection import AlignedTarget
@@ -153,7 +154,7 @@ class DANNPipeline(Pipeline):
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        with _routing() if params else contextlib.nullcontext():
+        with _routing(of=params):
             return super().decision_function(X, **params)
 
     @available_if(_final_step_has("score"))
@@ -175,7 +176,7 @@ class DANNPipeline(Pipeline):
         -------
         float
         """
-        with _routing() if params else contextlib.nullcontext():
+        with _routing(of=params):
             return super().score(X, y, sample_weight=sample_weight, **params)
 
     @available_if(_final_step_has("transform"))
@@ -193,7 +194,7 @@ class DANNPipeline(Pipeline):
         -------
         ndarray of shape (n_samples, n_embedding)
         """
-        with _routing() if params else contextlib.nullcontext():
+        with _routing(of=params):
             return super().transform(X, **params)
 
     def __getitem__(self, ind):
@@ -310,8 +311,10 @@ def _decide_sample_weight(request, *, wanted):
         request.add_request(param="sample_weight", alias=wanted)
 
 
-def _routing():
-    """Enable metadata routing in this thread, for as long as the context lasts."""
+def _routing(of=True):
+    """Enable metadata routing in this thread while the context lasts, if there is any to route."""
+    if not of:
+        return contextlib.nullcontext()
     return sklearn.config_context(enable_metadata_routing=True)
 
 
@@ -319,13 +322,9 @@ def _with_target(X, X_tgt, params):
     """Return the parameters of `fit` with the target, if there is one, as a tuple."""
     if X_tgt is None:
         return params
-    if isinstance(X_tgt, AlignedTarget) and X_tgt.shape[0] != _n_rows(X):
+    if isinstance(X_tgt, AlignedTarget) and X_tgt.shape[0] != _num_samples(X):
         raise ValueError(
             f"X_tgt was aligned with the folds of {X_tgt.shape[0]} source rows, but X has "
-            f"{_n_rows(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
+            f"{_num_samples(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
         )
     return {**params, "X_tgt": X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)}
-
-
-def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)

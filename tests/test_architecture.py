@@ -44,10 +44,11 @@ MAY_IMPORT = {
     "_importance": {"numpy", "sklearn", "_distances"},
     "_target_scores": {"numpy", "scipy", "sklearn", "_distances"},
     "_label_shift": {"numpy", "scipy", "sklearn", "_target_scores"},
-    "_selection": {"numpy", "_target_scores"},
+    "_selection": {"numpy", "scipy"},
     "_pool": {"numpy", "sklearn", "_batches", "_scaling", "_fitting", "_classifier"},
     "_classifier_cv": {
-        "numpy", "scipy", "sklearn", "_inputs", "_predicting", "_classifier", "_selection", "_pool",
+        "numpy", "scipy", "sklearn", "_inputs", "_randomness", "_predicting", "_classifier",
+        "_selection", "_pool",
     },
     "_target_scorer": {"numpy", "scipy", "sklearn"},
     "_scorers": {
