@@ -1,104 +1,172 @@
-"""The peers of the speed table, each in a process of its own with the interpreter that has it.
+"""The peers of the tables, each in a process of its own with the interpreter that has it.
 
     python benchmarks/peers.py {skada,adapt}
 
-reads lines of JSON, ``{"n_rows": ..., "n_features": ..., "batch_size": ..., "epochs": ...}``,
-and answers each with the seconds of one fit on made rows; speed.py does the asking. The
-process has started up, and fitted once, before it says "ready".
+says "ready" when it has started up and fitted once. Then it reads requests, lines of JSON, and
+answers each with a line of JSON:
+
+- ``{"n_rows": ..., "n_features": ..., "batch_size": ..., "epochs": ...}``: the seconds of one
+  fit on made rows;
+- ``{"fit": FILE, "seed": ...}``: the seconds of a fit on the file's `X_src`, `y_src` (0..k-1) and
+  `X_tgt`, all as `numpy.savez` writes them;
+- ``{"predict": FILE}``: the classes that the last fit predicts for the file's `X`.
+
+`Peer` does the asking, for speed.py and target_accuracy.py.
 
 Both train the network of `hand_written_loop.HandWrittenDANN`, on batches of half source, half
-target rows, with Adam.
+target rows, with Adam. Their lambda is 1 from the first step on, and the domain loss it weighs is
+the sum over the two domains, not the mean.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 N_HIDDEN, DROPOUT, LR = 100, 0.5, 0.001
 
 
-def made_data(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Source rows, labels and target rows."""
+class Rows(NamedTuple):
+    """What a peer is fitted on; `y_src` is coded 0..k-1."""
+
+    X_src: np.ndarray
+    y_src: np.ndarray
+    X_tgt: np.ndarray
+
+    @property
+    def n_classes(self) -> int:
+        return int(self.y_src.max()) + 1
+
+
+def made_data(n_rows: int, n_features: int) -> Rows:
     rng = np.random.default_rng(0)
     X_src = rng.normal(size=(n_rows, n_features)).astype(np.float32)
     X_tgt = rng.normal(loc=0.5, size=(n_rows, n_features)).astype(np.float32)
-    return X_src, (X_src[:, 0] > 0).astype(np.int64), X_tgt
+    return Rows(X_src, (X_src[:, 0] > 0).astype(np.int64), X_tgt)
 
 
-def fit_skada(data: Any, batch_size: int, epochs: int) -> None:
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
     """Fit skada's DANN with a domain head of our own.
 
     Its default head is a softmax over one logit: constant, without a gradient. A sigmoid over
-    the same logit adapts.
+    the same logit adapts. The reversal is the head's business, so ours begins with skada's.
     """
     import torch
     from skada.deep import DANN
+    from skada.deep.modules import GradientReversalLayer
     from torch import nn
 
     torch.set_num_threads(1)
-    X_src, y_src, X_tgt = data
-    n_features = X_src.shape[1]
+    torch.manual_seed(seed)
 
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.features = nn.Sequential(
-                nn.Linear(n_features, N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT)
+                nn.Linear(rows.X_src.shape[1], N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT)
             )
-            self.label = nn.Linear(N_HIDDEN, 2)
+            self.label = nn.Linear(N_HIDDEN, rows.n_classes)
 
         def forward(self, X: Any, sample_weight: Any = None) -> Any:
             return self.label(self.features(X))
 
+    class Reversal(nn.Module):
+        def forward(self, X: Any) -> Any:
+            return GradientReversalLayer.apply(X, 1.0)
+
     head = nn.Sequential(
-        nn.Linear(N_HIDDEN, N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(N_HIDDEN, 1),
-        nn.Sigmoid(), nn.Flatten(start_dim=0),
+        Reversal(), nn.Linear(N_HIDDEN, N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT),
+        nn.Linear(N_HIDDEN, 1), nn.Sigmoid(), nn.Flatten(start_dim=0),
     )  # fmt: skip
+    # A batch has `batch_size` rows of each domain. An epoch follows the longer domain by default,
+    # here the source as ours does, but leaves out its last, incomplete batch: more epochs make up
+    # for it, to half an epoch.
+    batch_size = min(batch_size, len(rows.X_src))
     net = DANN(
-        Network(), layer_name="features", domain_classifier=head, reg=1.0, max_epochs=epochs,
-        batch_size=batch_size, lr=LR, optimizer=torch.optim.Adam, train_split=None, verbose=0,
+        Network(), layer_name="features", domain_classifier=head, reg=1.0, batch_size=batch_size,
+        max_epochs=round(steps / (len(rows.X_src) // batch_size)), lr=LR,
+        iterator_train__max_samples="source", optimizer=torch.optim.Adam, train_split=None,
+        verbose=0,
     )  # fmt: skip
-    X = np.concatenate([X_src, X_tgt])
-    y = np.concatenate([y_src, np.full(len(X_tgt), -1)])
-    domain = np.repeat([1, -2], [len(X_src), len(X_tgt)])
-    net.fit(X, y, sample_domain=domain)
+    X = np.concatenate([rows.X_src, rows.X_tgt])
+    y = np.concatenate([rows.y_src, np.full(len(rows.X_tgt), -1)])
+    net.fit(X, y, sample_domain=np.repeat([1, -2], [len(rows.X_src), len(rows.X_tgt)]))
+    return lambda X: net.predict(X, allow_source=True)
 
 
-def fit_adapt(data: Any, batch_size: int, epochs: int) -> None:
-    """Fit adapt's DANN; a step has `batch_size` rows of each domain."""
+def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
+    """Fit adapt's DANN."""
     import tensorflow as tf
     from adapt.feature_based import DANN
     from tensorflow import keras
 
-    X_src, y_src, X_tgt = data
+    keras.backend.clear_session()  # Or the graphs of all earlier fits stay.
+    keras.utils.set_random_seed(seed)
     layers = keras.layers
     hidden = lambda: [layers.Dense(N_HIDDEN, activation="relu"), layers.Dropout(DROPOUT)]  # noqa: E731
     model = DANN(
         encoder=keras.Sequential(hidden()),
-        task=keras.Sequential([layers.Dense(2, activation="softmax")]),
+        task=keras.Sequential([layers.Dense(rows.n_classes, activation="softmax")]),
         discriminator=keras.Sequential([*hidden(), layers.Dense(1, activation="sigmoid")]),
-        lambda_=1.0, Xt=X_tgt, loss="categorical_crossentropy", copy=False,
+        lambda_=1.0, Xt=rows.X_tgt, loss="categorical_crossentropy", copy=False,
         optimizer=keras.optimizers.Adam(LR), verbose=0,
     )  # fmt: skip
-    model.fit(X_src, tf.one_hot(y_src, 2).numpy(), epochs=epochs, batch_size=batch_size)
+    # A batch has `batch_size` rows of each domain, filled up at the end of an epoch. An epoch
+    # follows the longer domain, so only the number of steps can be as ours, to half an epoch.
+    steps_per_epoch = math.ceil(max(len(rows.X_src), len(rows.X_tgt)) / batch_size)
+    one_hot = tf.one_hot(rows.y_src, rows.n_classes).numpy()
+    model.fit(
+        rows.X_src, one_hot, epochs=max(1, round(steps / steps_per_epoch)), batch_size=batch_size
+    )
+    return lambda X: model.predict(X).argmax(axis=1)
 
 
-PEERS: dict[str, Callable[..., None]] = {"skada": fit_skada, "adapt": fit_adapt}
+PEERS: dict[str, Callable[..., Predict]] = {"skada": fit_skada, "adapt": fit_adapt}
 
 
-def seconds(fit: Callable[..., None], n_rows: int, n_features: int, **settings: int) -> float:
-    data = made_data(n_rows, n_features)
-    started = time.perf_counter()
-    fit(data, **settings)
-    return time.perf_counter() - started
+# -- the answering side ----------------------------------------------------------------------
+
+
+class Answers:
+    """What a peer's process answers to the requests above."""
+
+    def __init__(self, name: str) -> None:
+        self._fit, self._predict = PEERS[name], None
+
+    def to(self, request: dict[str, Any]) -> Any:
+        if "predict" in request:
+            with np.load(request["predict"]) as file:
+                return self._predict(file["X"]).tolist()
+        if "fit" in request:
+            with np.load(request["fit"]) as file:
+                rows = Rows(*(file[name] for name in Rows._fields))
+            return self._seconds(rows, 64, default_steps(len(rows.X_src), 64), request["seed"])
+        rows, size = made_data(request["n_rows"], request["n_features"]), request["batch_size"]
+        return self._seconds(rows, size, request["epochs"] * math.ceil(len(rows.X_src) / size), 0)
+
+    def _seconds(self, rows: Rows, *settings: int) -> float:
+        start = time.perf_counter()
+        self._predict = self._fit(rows, *settings)
+        return time.perf_counter() - start
+
+
+def default_steps(n_source: int, batch_size: int) -> int:
+    """Return the gradient steps of `DANNClassifier(batch_size=...)`: 30 epochs, at least 1,000."""
+    steps_per_epoch = math.ceil(n_source / batch_size)
+    return steps_per_epoch * max(30, math.ceil(1000 / steps_per_epoch))
 
 
 @contextmanager
@@ -110,12 +178,41 @@ def answers_only() -> Iterator[Any]:
 
 
 def main() -> None:
-    fit = PEERS[sys.argv[1]]
+    answers = Answers(sys.argv[1])
     with answers_only() as out:
-        seconds(fit, 200, 5, batch_size=50, epochs=1)
+        answers.to({"n_rows": 200, "n_features": 5, "batch_size": 50, "epochs": 1})
         print("ready", file=out, flush=True)
         for line in sys.stdin:
-            print(seconds(fit, **json.loads(line)), file=out, flush=True)
+            print(json.dumps(answers.to(json.loads(line))), file=out, flush=True)
+
+
+# -- the asking side -------------------------------------------------------------------------
+
+
+class Peer:
+    """A process that has a peer; it ends when this one does."""
+
+    def __init__(self, name: str, python: str) -> None:
+        self._name = name
+        self._process = subprocess.Popen(
+            [python, __file__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self.ready = self._process.stdout.readline() == "ready\n"  # type: ignore[union-attr]
+
+    def ask(self, **request: Any) -> Any:
+        self._process.stdin.write(json.dumps(request) + "\n")  # type: ignore[union-attr]
+        self._process.stdin.flush()  # type: ignore[union-attr]
+        answer = self._process.stdout.readline()  # type: ignore[union-attr]
+        if not answer:
+            raise RuntimeError(f"{self._name} gave no answer to {request}")
+        return json.loads(answer)
+
+
+@functools.cache
+def started(name: str, python: str) -> Peer:
+    """The one process of a peer; it is not `ready` where the interpreter lacks the peer."""
+    return Peer(name, python)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -26,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from hand_written_loop import HandWrittenDANN
-from peers import N_HIDDEN, PEERS, made_data
+from peers import N_HIDDEN, PEERS, made_data, started
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from skorch.callbacks import Callback
@@ -61,16 +59,15 @@ def fits(options: argparse.Namespace) -> str:
     """Time of a fit / time of the hand-written loop, same network, batches and steps"""
     torch.set_num_threads(1)
     rows, names = [], ["skdann", "skdann, general path", "MLPClassifier (source only)", *PEERS]
-    with peers(options) as at_hand:
-        for shape in SHAPES:
-            contestants = own_contestants(shape)
-            if shape == WITH_PEERS:
-                contestants |= {name: peer.fit(shape) for name, peer in at_hand.items()}
-            times = interleaved(contestants, options.rounds)
-            steps = shape[3] * -(-shape[0] // shape[2])
-            milliseconds = f"{1000 * statistics.median(times[LOOP]) / steps:.2f}"
-            ratios = [ratio(times, name, LOOP) if name in times else "" for name in names]
-            rows.append([described(shape), milliseconds, *ratios])
+    for shape in SHAPES:
+        contestants = own_contestants(shape)
+        if shape == WITH_PEERS:
+            contestants |= peers(options, shape)
+        times = interleaved(contestants, options.rounds)
+        steps = shape[3] * -(-shape[0] // shape[2])
+        milliseconds = f"{1000 * statistics.median(times[LOOP]) / steps:.2f}"
+        ratios = [ratio(times, name, LOOP) if name in times else "" for name in names]
+        rows.append([described(shape), milliseconds, *ratios])
     return markdown(["rows a domain x features, batch", "loop, ms a step", *names], rows)
 
 
@@ -185,50 +182,18 @@ def own_contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
     }
 
 
-class Peer:
-    """A process that fits a peer when it is asked to."""
-
-    def __init__(self, name: str, python: str) -> None:
-        command = [python, str(Path(__file__).with_name("peers.py")), name]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True,
-        )  # fmt: skip
-        self.ready = self.process.stdout.readline() == "ready\n"  # type: ignore[union-attr]
-
-    def fit(self, shape: tuple[int, ...]) -> Callable[[], float]:
-        """Return a function that fits once and returns the seconds."""
-        names = ("n_rows", "n_features", "batch_size", "epochs")
-        request = json.dumps(dict(zip(names, shape, strict=True))) + "\n"
-
-        def fitted() -> float:
-            self.process.stdin.write(request)  # type: ignore[union-attr]
-            self.process.stdin.flush()  # type: ignore[union-attr]
-            return float(self.process.stdout.readline())  # type: ignore[union-attr]
-
-        return fitted
-
-    def close(self) -> None:
-        self.process.stdin.close()  # type: ignore[union-attr]
-        self.process.wait()
-
-
-class peers:  # noqa: N801
-    """Context with the peers that can be had."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
-
-    def __enter__(self) -> dict[str, Peer]:
-        self._peers = {name: Peer(name, python) for name, python in self._pythons.items()}
-        for name, peer in self._peers.items():
-            if not peer.ready:
-                print(f"{name} is skipped: {self._pythons[name]} lacks it", file=sys.stderr)
-        return {name: peer for name, peer in self._peers.items() if peer.ready}
-
-    def __exit__(self, *_: Any) -> None:
-        for peer in self._peers.values():
-            peer.close()
+def peers(options: argparse.Namespace, shape: tuple[int, ...]) -> dict[str, Callable[[], float]]:
+    """Functions that fit once and return the seconds, of the peers that can be had."""
+    request = dict(zip(("n_rows", "n_features", "batch_size", "epochs"), shape, strict=True))
+    pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
+    at_hand = {}
+    for name, python in pythons.items():
+        peer = started(name, python)
+        if peer.ready:
+            at_hand[name] = functools.partial(peer.ask, **request)
+        else:
+            print(f"{name} is skipped: {python} lacks it", file=sys.stderr)
+    return at_hand
 
 
 # -- timing ----------------------------------------------------------------------------------

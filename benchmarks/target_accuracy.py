@@ -1,6 +1,7 @@
 """Target accuracy of classifiers on the 64 pairs source -> target of shifted_data.py.
 
     python benchmarks/target_accuracy.py [--seeds 3] [--datasets ...] [--contestants ...]
+        [--skada-python PYTHON] [--adapt-python PYTHON]
         [--jobs 2] [--output FILE.md] [--cache FILE.csv]
 
 prints Markdown tables: for every pair the accuracy and the balanced accuracy of each contestant
@@ -8,16 +9,19 @@ on target rows that were not in the fit (mean over the seeds), then the means pe
 over all pairs, on how many pairs an adapting contestant is more than one point worse than the
 network without adaptation, and the Amazon mean next to published ones.
 
-All contestants are fitted with their default settings, or the one that their name tells; nothing
-is chosen by a label of the target. Progress goes to stderr. With --cache every fit is appended to
-a CSV file, and a later call fits only what is not in it: delete the file (or its rows) after a
-change to a contestant.
+All contestants are fitted with their default settings, or those that their name tells; "plain
+DANN" has a lambda of 1. The peers, skada's and adapt's DANN, are set up in peers.py, and take part
+where an interpreter that has them is given. Nothing is chosen by a label of the target.
+
+Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later call fits
+only what is not in it: delete the file (or its rows) after a change to a contestant.
 """
 
 import argparse
 import csv
 import functools
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +31,7 @@ import numpy as np
 import pandas as pd
 from hand_written_loop import OnArrays
 from joblib import Parallel, delayed
+from peers import PEERS, started
 from scipy.sparse import issparse
 from shifted_data import DATASETS, ShiftedPair, pairs
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -75,12 +80,52 @@ def dann(seed: int, **settings: Any) -> Any:
     return DANNClassifier(random_state=seed, **settings)
 
 
+def dann_cv(seed: int) -> Any:
+    from skdann import DANNClassifierCV
+
+    return DANNClassifierCV(random_state=seed)
+
+
+class PeerClassifier:
+    """A peer, fitted in its process with the interpreter that has it; any labels, sparse rows.
+
+    The process keeps its last fit only: predict before the next one.
+    """
+
+    def __init__(self, name: str, python: str, seed: int) -> None:
+        self.name, self.python, self.seed = name, python, seed
+
+    def fit(self, X_src: Any, y_src: np.ndarray, X_tgt: Any) -> Any:
+        self.classes, codes = np.unique(y_src, return_inverse=True)
+        arrays = {"X_src": single(X_src), "y_src": codes, "X_tgt": single(X_tgt)}
+        self._ask("fit", arrays, seed=self.seed)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.classes[self._ask("predict", {"X": single(X)})]
+
+    def _ask(self, what: str, arrays: dict[str, np.ndarray], **settings: Any) -> Any:
+        peer = started(self.name, self.python)
+        if not peer.ready:
+            sys.exit(f"{self.python} lacks {self.name}")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "arrays.npz")
+            np.savez(file, **arrays)
+            return peer.ask(**{what: str(file)}, **settings)
+
+
+def single(X: Any) -> np.ndarray:
+    return np.asarray(dense(X), dtype=np.float32)
+
+
 REFERENCE = "source only"
 CONTESTANTS = {
     "logistic regression": Contestant(lambda seed: LogisticRegression(max_iter=2000), False, True),
     "boosted trees": Contestant(boosted_trees, False, True),
     REFERENCE: Contestant(lambda seed: dann(seed, lambda_max=0)),
+    "plain DANN": Contestant(functools.partial(dann, lambda_max=1)),
     "skdann": Contestant(dann),
+    "skdann CV": Contestant(dann_cv),
     "hand-written loop": Contestant(OnArrays),
     "five members": Contestant(functools.partial(dann, n_members=5)),
     **{
@@ -88,7 +133,8 @@ CONTESTANTS = {
         for size in (64, 128, 256, 512, 1024, 2048)
     },
 }
-DEFAULT_CONTESTANTS = [*CONTESTANTS][:5]
+DEFAULT_CONTESTANTS = [*CONTESTANTS][:6]
+PEER_CONTESTANTS = {f"{name}'s DANN": name for name in PEERS}
 
 
 def fit_and_score(pair: ShiftedPair, contestant: str, seed: int) -> dict[str, Any]:
@@ -228,14 +274,30 @@ def report(results: pd.DataFrame, options: argparse.Namespace) -> str:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Print target accuracy as Markdown tables.")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument(
-        "--contestants", nargs="+", choices=CONTESTANTS, default=DEFAULT_CONTESTANTS
-    )
+    parser.add_argument("--contestants", nargs="+", choices=[*CONTESTANTS, *PEER_CONTESTANTS])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
+    parser.add_argument("--skada-python", help="interpreter with skada")
+    parser.add_argument("--adapt-python", help="interpreter with adapt")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     parser.add_argument("--cache", type=Path, help="CSV file of the fits, to go on from")
-    return parser.parse_args()
+    options = parser.parse_args()
+    at_hand = peer_contestants(options)
+    CONTESTANTS.update(at_hand)
+    options.contestants = options.contestants or [*DEFAULT_CONTESTANTS, *at_hand]
+    for name in set(options.contestants).difference(CONTESTANTS):
+        parser.error(f"{name} needs --{PEER_CONTESTANTS[name]}-python")
+    return options
+
+
+def peer_contestants(options: argparse.Namespace) -> dict[str, Contestant]:
+    """The peers whose interpreter is given."""
+    pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
+    return {
+        contestant: Contestant(functools.partial(PeerClassifier, name, pythons[name]))
+        for contestant, name in PEER_CONTESTANTS.items()
+        if pythons[name]
+    }
 
 
 def main() -> None:
