@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._batches import RowTables
+from skdann._conditioning import CONDITIONINGS
 from skdann._devices import resolve_device
 from skdann._fitting import (
     Fit,
@@ -102,6 +103,23 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     gamma : float > 0, default=10.0
         Steepness of the ramp.
+
+    conditioning : {"none", "multilinear"}, default="none"
+        What the domain classifier sees: the embedding, or the products of each feature with each
+        predicted class probability [3]_, so that what is aligned is classes and not their mixture.
+        Above 4,096 products, 1,024 random ones stand for all.
+
+    entropy_weighting : bool, default=False
+        Whether rows count in the domain loss by ``1 + exp(-entropy)`` of their predicted label
+        [3]_.
+
+    domain_label_smoothing : float in [0, 1), default=0.0
+        Share of the domain labels that is spread over all domains [4]_.
+
+    target_entropy : float >= 0, default=0.0
+        Weight, at the end of `lambda_schedule`, of information maximisation on the target [5]_:
+        predictions for target rows are to be certain, and not all the same. It takes for granted
+        that classes are about as frequent in both domains.
 
     optimizer : {"adam", "sgd"}, torch optimizer class or partial of one, default="adam"
         "sgd" has the paper's momentum of 0.9. What a `functools.partial` fixes stays fixed.
@@ -221,6 +239,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
        backpropagation. ICML.
     .. [2] Ganin, Y. et al. (2016). Domain-adversarial training of neural networks.
        Journal of Machine Learning Research 17(59), 1-35.
+    .. [3] Long, M. et al. (2018). Conditional adversarial domain adaptation. NeurIPS.
+    .. [4] Zhang, Y. et al. (2023). Free lunch for domain adversarial training: environment label
+       smoothing. ICLR.
+    .. [5] Krause, A., Perona, P. and Gomes, R. (2010). Discriminative clustering by regularized
+       information maximization. NeurIPS.
 
     Examples
     --------
@@ -274,6 +297,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         "domain_classifier": [torch.nn.Module, callable, None],
         "input_scaling": [StrOptions(set(SCALINGS))],
         "lambda_max": [Interval(numbers.Real, 0, None, closed="left")],
+        "conditioning": [StrOptions(set(CONDITIONINGS))],
+        "entropy_weighting": ["boolean"],
+        "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
+        "target_entropy": [Interval(numbers.Real, 0, None, closed="left")],
+        "label_shift": [StrOptions({"ignore", "estimate"}), dict, "array-like"],
         "lambda_schedule": [StrOptions({"ramp", "constant"}), callable],
         "gamma": [Interval(numbers.Real, 0, None, closed="neither")],
         "optimizer": [StrOptions({"adam", "sgd"}), callable],
@@ -309,6 +337,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         lambda_max=1.0,
         lambda_schedule="ramp",
         gamma=10.0,
+        conditioning="none",
+        entropy_weighting=False,
+        domain_label_smoothing=0.0,
+        target_entropy=0.0,
+        label_shift="ignore",
         optimizer="adam",
         lr=0.001,
         lr_schedule="constant",
@@ -338,6 +371,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self.lambda_max = lambda_max
         self.lambda_schedule = lambda_schedule
         self.gamma = gamma
+        self.conditioning = conditioning
+        self.entropy_weighting = entropy_weighting
+        self.domain_label_smoothing = domain_label_smoothing
+        self.target_entropy = target_entropy
+        self.label_shift = label_shift
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule

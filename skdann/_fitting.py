@@ -10,6 +10,7 @@ import numbers
 from dataclasses import dataclass
 
 from skdann._batches import DomainBatches, split_validation
+from skdann._class_shares import shares_to_start_from
 from skdann._network import Architecture, build_network
 from skdann._optimizers import optimizer_factory
 from skdann._randomness import random_streams
@@ -27,7 +28,15 @@ _AUTO_BATCH_STEPS = 1500
 
 # What may differ between networks that train together.
 _OF_A_NETWORK = {
-    *("lambda_max", "lr", "weight_decay", "input_scaling", "random_state", "n_members"),
+    *(
+        "lambda_max",
+        "target_entropy",
+        "lr",
+        "weight_decay",
+        "input_scaling",
+        "random_state",
+        "n_members",
+    ),
     *("class_weight", "validation_fraction", "warm_start", "verbose"),
 }
 
@@ -112,6 +121,10 @@ def new_net(fits, device):
 
     plan = TrainingPlan(
         lambda_max=tuple(map(float, of_members("lambda_max"))),
+        target_entropy=tuple(map(float, of_members("target_entropy"))),
+        domain_label_smoothing=settings.domain_label_smoothing,
+        entropy_weighting=settings.entropy_weighting,
+        estimates_shares=estimates_shares(settings),
         lambda_schedule=lambda_schedule(settings.lambda_schedule, settings.gamma),
         optimizer=optimizer_factory(
             settings.optimizer, of_members("lr"), of_members("weight_decay")
@@ -137,7 +150,13 @@ def new_networks(settings, train, streams, start=None):
         networks = copy.deepcopy(start)
     for data, network in zip(train, networks, strict=True):
         network.input_scaling = fit_scaling(data, settings.input_scaling)
+        network.target_shares = shares_to_start_from(settings.label_shift, data)
     return networks
+
+
+def estimates_shares(settings):
+    """Tell whether the target's class shares are to be estimated, and not given or ignored."""
+    return isinstance(settings.label_shift, str) and settings.label_shift == "estimate"
 
 
 def n_passes(settings):
@@ -179,7 +198,9 @@ def _kind(fit):
 
 
 def _split(settings, data, streams):
-    if not settings.early_stopping:
+    if not settings.early_stopping and not (
+        estimates_shares(settings) and data.X_target is not None
+    ):
         return data, None
     return split_validation(
         data, settings.validation_fraction, streams.source_holdout, streams.target_holdout
@@ -199,6 +220,7 @@ def _architecture(settings):
         **sizes,
         activation=settings.activation,
         dropout=settings.dropout,
+        conditioning=settings.conditioning,
         feature_extractor=settings.feature_extractor,
         label_predictor=settings.label_predictor,
         domain_classifier=settings.domain_classifier,

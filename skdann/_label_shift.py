@@ -1,9 +1,9 @@
 """Which share of the target rows belongs to each class, without their labels."""
 
 import numpy as np
-from scipy.optimize import nnls
 from sklearn.utils import column_or_1d
 
+from skdann._class_shares import regularised_shares
 from skdann._target_scores import read_proba
 
 _MAX_STEPS = 1000
@@ -86,21 +86,7 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
         return _expectation_maximization(target, source_shares)
     confusion = np.column_stack([source[codes == k].mean(axis=0) for k in range(source.shape[1])])
     noise = 1.0 / len(source) + 1.0 / len(target)
-    return _regularised_shares(confusion, target.mean(axis=0), source_shares, noise)
-
-
-def _regularised_shares(confusion, target_mean, source_shares, noise):
-    """Return the shares q >= 0 with sum 1 that minimise the docstring's sum.
-
-    With sum 1, `confusion @ q - target_mean` is `(confusion - target_mean) @ q` with the mean
-    subtracted from each column. In that form the scale of q is free: it settles the last row,
-    which asks for sum 1, without a say in the proportions, and is divided out.
-    """
-    regulariser = np.sqrt(noise) * (np.eye(len(target_mean)) - source_shares[:, np.newaxis])
-    mixture = confusion - target_mean[:, np.newaxis]
-    rows = np.vstack([mixture, regulariser, np.ones(len(target_mean))])
-    shares, _ = nnls(rows, np.append(np.zeros(len(rows) - 1), 1.0))
-    return shares / shares.sum()
+    return regularised_shares(confusion, target.mean(axis=0), source_shares, noise)
 
 
 def _expectation_maximization(target, source_shares):

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skdann._conditioning import MultilinearConditioning
 from skdann._randomness import PrivateRandomness, RandomStreams, draw_keep_masks_
 from skdann._reversal import reverse_gradient
 from skdann._scaling import InputScaling
@@ -42,6 +43,7 @@ class Architecture:
     domain_hidden_layer_sizes: tuple[int, ...]
     activation: str
     dropout: float
+    conditioning: str = "none"
     feature_extractor: Part = None
     label_predictor: Part = None
     domain_classifier: Part = None
@@ -105,6 +107,9 @@ class DomainAdversarialNetwork(nn.Module):
     feature_extractor : Module, (n, *row_shape) to (n, n_embedding)
     label_predictor : Module, (n, n_embedding) to (n, n_classes) logits
     domain_classifier : Module, (n, n_embedding) to (n, n_domains) logits
+    conditioning : MultilinearConditioning, default=None
+        Turns embedding and class probabilities to what the domain classifier is given; None
+        gives it the embedding.
     """
 
     def __init__(
@@ -112,12 +117,17 @@ class DomainAdversarialNetwork(nn.Module):
         feature_extractor: nn.Module,
         label_predictor: nn.Module,
         domain_classifier: nn.Module,
+        conditioning: MultilinearConditioning | None = None,
     ) -> None:
         super().__init__()
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
+        self.conditioning = conditioning
         self.input_scaling: InputScaling | None = None
+        # The target's class shares that source rows are weighted for; None weighs them equally.
+        self.target_shares: Tensor | None
+        self.register_buffer("target_shares", None)
 
     @property
     def parts(self) -> tuple[nn.Module, nn.Module, nn.Module]:
@@ -136,8 +146,19 @@ class DomainAdversarialNetwork(nn.Module):
         """Return (n, n_classes)."""
         return _apply(self.label_predictor, embedding, generator)
 
-    def domain_logits(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return (n, n_domains); column 0 is the source."""
+    def domain_logits(
+        self,
+        embedding: Tensor,
+        generator: torch.Generator | None = None,
+        label_logits: Tensor | None = None,
+    ) -> Tensor:
+        """Return (n, n_domains); column 0 is the source.
+
+        `label_logits` of the same rows are for the conditioning; None lets the network find them.
+        """
+        if self.conditioning is not None:
+            logits = self.label_logits(embedding) if label_logits is None else label_logits
+            embedding = self.conditioning(embedding, logits.detach().softmax(dim=1))
         return _apply(self.domain_classifier, embedding, generator)
 
     def forward(
@@ -147,6 +168,7 @@ class DomainAdversarialNetwork(nn.Module):
         coefficient: Tensor,
         label_dropout: torch.Generator | None = None,
         domain_dropout: torch.Generator | None = None,
+        label_target: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Return label logits of the source rows and domain logits of all rows.
 
@@ -160,16 +182,19 @@ class DomainAdversarialNetwork(nn.Module):
             Lambda of the gradient reversal layer.
         label_dropout, domain_dropout : torch.Generator
             Where dropout masks on the way to the label and in the domain classifier come from.
+        label_target : bool, default=False
+            Whether label logits of the target rows are wanted too. Conditioning wants them.
 
         Returns
         -------
-        label_logits : Tensor of shape (n_source, n_classes)
+        label_logits : Tensor of shape (n_source, n_classes), or (n, n_classes)
         domain_logits : Tensor of shape (n, n_domains)
         """
         embedding = self.embed(X, label_dropout)
-        label_logits = self.label_logits(embedding[:n_source], label_dropout)
+        labelled = embedding if label_target else embedding[:n_source]
+        label_logits = self.label_logits(labelled, label_dropout)
         reversed_embedding = reverse_gradient(embedding, coefficient)
-        return label_logits, self.domain_logits(reversed_embedding, domain_dropout)
+        return label_logits, self.domain_logits(reversed_embedding, domain_dropout, label_logits)
 
 
 def build_network(
@@ -212,12 +237,18 @@ def build_network(
         "label_predictor", a.label_predictor, sizes, streams.label_modules
     ) or own(n_embedding, a.label_hidden_layer_sizes, n_classes, streams.label_init)
     _try_part("label_predictor", label_predictor, embedding, n_classes)
-    sizes = (n_embedding, n_domains)
+    conditioning = None
+    if a.conditioning == "multilinear":
+        conditioning = MultilinearConditioning.drawn(*sizes, streams.domain_init)
+        embedding = conditioning(embedding, embedding.new_zeros((len(embedding), n_classes)))
+    n_inputs = embedding.shape[1]
+    sizes = (n_inputs, n_domains)
     domain_classifier = _given_part(
         "domain_classifier", a.domain_classifier, sizes, streams.domain_modules
-    ) or own(n_embedding, a.domain_hidden_layer_sizes, n_domains, streams.domain_init)
+    ) or own(n_inputs, a.domain_hidden_layer_sizes, n_domains, streams.domain_init)
     _try_part("domain_classifier", domain_classifier, embedding, n_domains)
-    return DomainAdversarialNetwork(feature_extractor, label_predictor, domain_classifier)
+    parts = feature_extractor, label_predictor, domain_classifier
+    return DomainAdversarialNetwork(*parts, conditioning)
 
 
 def joint_output(

@@ -16,14 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from skdann._batches import Batch, shared_lines
-from skdann._losses import cross_entropy_gradient
+from skdann._conditioning import MultilinearConditioning
+from skdann._losses import (
+    certainty_weights,
+    cross_entropy_gradient,
+    multiplied,
+    negative_information_gradient,
+)
 from skdann._network import (
     ACTIVATIONS,
     DomainAdversarialNetwork,
     MultilayerPerceptron,
     is_ours,
 )
-from skdann._objective import Logits
+from skdann._objective import Logits, ObjectiveTerms, Strengths, labels_target
 from skdann._randomness import RandomStreams, draw_keep_masks_
 
 # Turn the gradient behind an activation into the one before it, in place, by the values there.
@@ -77,6 +83,7 @@ class StackedObjective:
         For which `can_be_stacked` holds.
     streams : sequence of k RandomStreams
         Where each network's dropout draws from.
+    terms : ObjectiveTerms
     lasting : bool, default=False
         Whether these networks take all their steps together. Then equal streams are drawn from
         once, for all.
@@ -86,9 +93,14 @@ class StackedObjective:
         self,
         networks: Sequence[DomainAdversarialNetwork],
         streams: Sequence[RandomStreams],
+        terms: ObjectiveTerms,
         lasting: bool = False,
     ) -> None:
         self._networks = networks
+        self._terms = terms
+        self._label_target = labels_target(networks[0], terms)
+        several = [n.conditioning for n in networks if n.conditioning is not None]
+        self._conditioning = MultilinearConditioning.stacked(several) if several else None
         keys: list[Hashable] = [s.key if lasting else i for i, s in enumerate(streams)]
         self._masks_of, leaders = shared_lines(keys)
         self._label_dropout = [streams[i].label_dropout for i in leaders]
@@ -114,23 +126,34 @@ class StackedObjective:
         return [pair for part in parts for pair in part.take_gradients()]
 
     @torch.no_grad()
-    def adversarial(self, batch: Batch, coefficient: Tensor) -> Logits:
+    def adversarial(self, batch: Batch, strengths: Strengths) -> Logits:
         """Leave the gradient of label and domain loss in the parameters' ``grad``.
 
         Parameters
         ----------
         batch : Batch with a leading axis of length k
-        coefficient : Tensor of shape (k,)
-            Lambda of each network.
+        strengths : Strengths of k networks
         """
-        n_source = batch.y.shape[1]
+        n_source, weight = batch.y.shape[1], batch.domain_weight
         embedding = self._features.forward(batch.X, self._label_dropout)
-        label_logits = self._label.forward(embedding[:, :n_source], self._label_dropout)
-        domain_logits = self._domain.forward(embedding, self._domain_dropout)
-        gradient = self._domain.backward(_domain_gradient(domain_logits, batch))
-        gradient.mul_(coefficient.neg().view(-1, 1, 1))  # the reversal
-        label_gradient = self._label.backward(_label_gradient(label_logits, batch))
-        gradient[:, :n_source].add_(label_gradient)
+        labelled = embedding if self._label_target else embedding[:, :n_source]
+        all_label_logits = self._label.forward(labelled, self._label_dropout)
+        label_logits = all_label_logits[:, :, :n_source]
+        if self._terms.entropy_weighting:
+            weight = multiplied(certainty_weights(all_label_logits, n_source, dim=-2), weight)
+        seen, probability = self._conditioned(embedding, all_label_logits)
+        domain_logits = self._domain.forward(seen, self._domain_dropout)
+        gradient = self._domain.backward(self._domain_gradient(domain_logits, batch, weight))
+        if self._conditioning is not None:
+            gradient = self._conditioning.backward_to_embedding(gradient, probability)
+        gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))
+        of_label = _label_gradient(label_logits, batch)
+        if self._label_target:
+            of_label = torch.cat(
+                [of_label, self._target_gradient(all_label_logits[:, :, n_source:], strengths)],
+                dim=2,
+            )
+        gradient[:, : of_label.shape[2]].add_(self._label.backward(of_label))
         self._features.backward(gradient, to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
 
@@ -149,9 +172,31 @@ class StackedObjective:
         if batch.domain is None:
             return Logits(label_logits.mT, None)
         embedding = self._features.forward(batch.X, None)
+        if self._conditioning is not None:
+            embedding, _ = self._conditioned(embedding, self._label.forward(embedding, None))
         domain_logits = self._domain.forward(embedding, self._domain_dropout)
-        self._domain.backward(_domain_gradient(domain_logits, batch), to_inputs=False)
+        gradient = self._domain_gradient(domain_logits, batch, batch.domain_weight)
+        self._domain.backward(gradient, to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
+
+    def _conditioned(self, embedding: Tensor, label_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the domain classifiers are given, and the class probabilities in it."""
+        if self._conditioning is None:
+            return embedding, label_logits
+        probability = torch.softmax(label_logits, dim=1).mT
+        return self._conditioning(embedding, probability), probability
+
+    def _domain_gradient(self, logits: Tensor, batch: Batch, weight: Tensor | None) -> Tensor:
+        assert batch.domain is not None
+        smoothing = self._terms.domain_label_smoothing
+        return cross_entropy_gradient(logits, batch.domain, weight, 1, smoothing)
+
+    def _target_gradient(self, logits: Tensor, strengths: Strengths) -> Tensor:
+        """Return the gradient for the label logits of the target rows."""
+        if not self._terms.target_information:
+            return torch.zeros_like(logits)
+        gradient = negative_information_gradient(logits, dim=1)
+        return gradient.mul_(strengths.target_entropy.view(-1, 1, 1))
 
 
 class _Layer(NamedTuple):
@@ -284,8 +329,3 @@ def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:
     return cross_entropy_gradient(logits, batch.y, batch.label_weight, dim=1)
-
-
-def _domain_gradient(logits: Tensor, batch: Batch) -> Tensor:
-    assert batch.domain is not None
-    return cross_entropy_gradient(logits, batch.domain, batch.domain_weight, dim=1)

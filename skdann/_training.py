@@ -8,6 +8,7 @@ record doesn't need.
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 
 from skdann._batches import Batch, DomainBatches, Rows, StackedBatches, row_chunks
 from skdann._callbacks import EpochClock, KeepBest, ProgressBar
+from skdann._class_shares import ClassWeights, class_weights, estimated_shares
 from skdann._devices import threads_for
 from skdann._inputs import TrainingData
 from skdann._losses import hits, row_losses
 from skdann._network import DomainAdversarialNetwork, is_ours, joint_output
-from skdann._objective import AutogradObjective, Logits
+from skdann._objective import AutogradObjective, Logits, ObjectiveTerms, Strengths
 from skdann._optimizers import JointAdam, OptimizerFactory, can_be_joint
 from skdann._randomness import RandomStreams
 from skdann._record import RunningMeans, mean_loss
@@ -35,6 +37,9 @@ from skdann._stacked import StackedObjective, can_be_stacked, step_bytes
 
 # Weights and passing values of the networks of one step: as many networks as this go together.
 _GROUP_BYTES = 16 * 2**20
+
+# Class shares are estimated from about so many target rows: their error is below half a percent.
+_ROWS_FOR_SHARES = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,10 @@ class TrainingPlan:
     """
 
     lambda_max: tuple[float, ...]
+    target_entropy: tuple[float, ...]
+    domain_label_smoothing: float
+    entropy_weighting: bool
+    estimates_shares: bool
     lambda_schedule: Schedule
     optimizer: OptimizerFactory
     lr_schedule: Schedule
@@ -62,6 +71,7 @@ class TrainingPlan:
         return replace(
             self,
             lambda_max=tuple(self.lambda_max[i] for i in networks),
+            target_entropy=tuple(self.target_entropy[i] for i in networks),
             total_steps=tuple(self.total_steps[i] for i in networks),
             optimizer=self.optimizer.of(networks),
             lasting=False,
@@ -79,8 +89,9 @@ class _Group(NamedTuple):
     """Networks that take their steps together: their positions, and what a step needs."""
 
     members: list[int]
+    data: list[TrainingData]
     adversarial: bool
-    lambda_max: Tensor
+    strengths: Strengths
     objective: AutogradObjective | StackedObjective
     batches: StackedBatches
     scaling: BatchScaling
@@ -154,6 +165,7 @@ class AdversarialNet(NeuralNet):
         plan = replace(
             first.plan,
             lambda_max=tuple(value for net in nets for value in net.plan.lambda_max),
+            target_entropy=tuple(value for net in nets for value in net.plan.target_entropy),
             total_steps=tuple(value for net in nets for value in net.plan.total_steps),
             optimizer=first.plan.optimizer.with_others([net.plan.optimizer for net in nets[1:]]),
         )
@@ -204,21 +216,33 @@ class AdversarialNet(NeuralNet):
         """
         alike: dict[Any, list[int]] = {}
         for i, network in enumerate(self.members_):
-            adversarial = self.plan.lambda_max[i] > 0 and data[i].has_target
+            strengths = self.plan.lambda_max[i], self.plan.target_entropy[i]
+            adversarial = any(strengths) and data[i].has_target
             stackable = can_be_stacked(network)
             steps = len(data[i]), self.steps_done_[i], self.plan.total_steps[i]
-            kind = (adversarial, stackable, steps, data[i].n_source, data[i].kind)
+            informed = adversarial and strengths[1] > 0
+            weighted = network.target_shares is not None
+            of_batches = data[i].n_source, data[i].kind, weighted
+            kind = (adversarial, stackable, informed, steps, *of_batches)
             alike.setdefault((*kind, None if stackable else i), []).append(i)
         groups = []
-        for (adversarial, stackable, *_), members in alike.items():
+        for (adversarial, stackable, informed, *_), members in alike.items():
+            terms = ObjectiveTerms(
+                informed, self.plan.domain_label_smoothing, self.plan.entropy_weighting
+            )
             n_rows = 2 * data[members[0]].n_source
             size = max(1, _GROUP_BYTES // step_bytes(self.members_[members[0]], n_rows))
             for some in np.array_split(members, -(-len(members) // size)):
-                groups.append(self._group(some.tolist(), data, stackable, adversarial))
+                groups.append(self._group(some.tolist(), data, terms, stackable, adversarial))
         return groups
 
     def _group(
-        self, members: list[int], data: list[DomainBatches], stackable: bool, adversarial: bool
+        self,
+        members: list[int],
+        data: list[DomainBatches],
+        terms: ObjectiveTerms,
+        stackable: bool,
+        adversarial: bool,
     ) -> _Group:
         networks = [self.members_[i] for i in members]
         streams = [self.streams_[i] for i in members]
@@ -226,21 +250,27 @@ class AdversarialNet(NeuralNet):
         optimizer: torch.optim.Optimizer | JointAdam = self.optimizer_
         objective: AutogradObjective | StackedObjective
         if stackable:
-            objective = StackedObjective(networks, streams, lasting)
+            objective = StackedObjective(networks, streams, terms, lasting)
             if lasting and can_be_joint(self.optimizer_):
                 optimizer = self._joint_optimizer(
                     members, objective.take_gradients(data[members[0]].has_target)
                 )
         else:
-            objective = AutogradObjective(networks[0], streams[0])
-        lambda_max = torch.tensor([self.plan.lambda_max[i] for i in members])
+            objective = AutogradObjective(networks[0], streams[0], terms)
+        strengths = Strengths(
+            *(
+                torch.tensor([values[i] for i in members], device=self.device)
+                for values in (self.plan.lambda_max, self.plan.target_entropy)
+            )
+        )
         batches = StackedBatches([data[i] for i in members], lasting)
         scalings = [network.input_scaling for network in networks]
         n_domains = data[members[0]].data.n_domains
         return _Group(
             members=members,
+            data=[data[i].data for i in members],
             adversarial=adversarial,
-            lambda_max=lambda_max.to(self.device),
+            strengths=strengths,
             objective=objective,
             batches=batches,
             scaling=BatchScaling(scalings, n_domains, batches.lines, torch.device(self.device)),
@@ -266,6 +296,9 @@ class AdversarialNet(NeuralNet):
                 self.notify("on_epoch_begin", dataset_train=X.train, dataset_valid=X.valid)
                 self.run_single_epoch(X.train, training=True, prefix="train", step_fn=None)
                 self._validate(X.valid)
+                if self.plan.estimates_shares:
+                    self._estimate_shares(X)
+                self._estimate_shares(X)
                 self._end_epoch(X)
                 if self.stop_requested_:
                     break
@@ -306,16 +339,18 @@ class AdversarialNet(NeuralNet):
     def _run_group(self, group: _Group) -> list[dict[str, float]]:
         """Take an epoch's steps with some of the networks; return the figures of each."""
         means = RunningMeans(epoch=len(self.history))
+        weigh = self._class_weights(group)
         for batch in group.batches:
             progress = self._progress(group.members[0])
             self._schedule_lr(group.optimizer, progress)
             first = batch.of(0) if self._batch_listeners else batch
             if self._batch_listeners:
                 self.notify("on_batch_begin", batch=first, training=True)
-            scaled = group.scaling(batch)
+            scaled = group.scaling(batch if weigh is None else weigh(batch))
             if group.adversarial:
-                coefficient = group.lambda_max * self._lambda_factor(progress)
-                logits = group.objective.adversarial(scaled, coefficient)
+                factor = self._lambda_factor(progress)
+                strengths = Strengths(*(values * factor for values in group.strengths))
+                logits = group.objective.adversarial(scaled, strengths)
             else:
                 logits = group.objective.source_only(scaled)
             if self._gradient_listeners:
@@ -327,6 +362,38 @@ class AdversarialNet(NeuralNet):
             for i in group.members:
                 self.steps_done_[i] += 1
         return means.result()
+
+    def _class_weights(self, group: _Group) -> ClassWeights | None:
+        """Return what weighs the source rows of a group's networks in this epoch."""
+        shares = [self.members_[i].target_shares for i in group.members]
+        known = [one for one in shares if one is not None]
+        return ClassWeights(known, group.data) if known else None
+
+    def _estimate_shares(self, data: EpochData) -> None:
+        """Move each network's class shares of the target halfway to what its epoch has shown."""
+        for network, batches, held_out in zip(self.members_, data.train, data.valid, strict=True):
+            shares, train = network.target_shares, batches.data
+            if shares is None or held_out is None or train.target_domain is None:
+                continue
+            every = max(1, len(train.target_domain) // _ROWS_FOR_SHARES)
+            rows = (
+                np.arange(len(train.target_domain))
+                if train.target_rows is None
+                else train.target_rows
+            )
+            domain = torch.from_numpy(train.target_domain[::every])
+            of_source = self._probabilities(network, held_out.X_source, held_out.source_rows, 0)
+            of_target = self._probabilities(network, train.X_target, rows[::every], domain)
+            found = estimated_shares(of_source, held_out, of_target)
+            shares.add_(torch.from_numpy(found).to(shares)).div_(2)
+
+    def _probabilities(
+        self, network: DomainAdversarialNetwork, X: Any, rows: Any, domain: Tensor | int
+    ) -> np.ndarray:
+        softmax = functools.partial(torch.softmax, dim=1)
+        return self.outputs(
+            X, "label_logits", softmax, rows=rows, networks=[network], domain=domain
+        )
 
     def _notify_batch_end(self, logits: Logits, batch: Batch, first: Batch) -> None:
         loss = row_losses(logits.label, batch.y, batch.label_weight).mean()
@@ -388,9 +455,12 @@ class AdversarialNet(NeuralNet):
             return torch.from_numpy(output)
 
         source_label = logits(data.X_source, data.source_rows, "label_logits", 0)
-        y = torch.from_numpy(data.y_source)
+        y, weight = torch.from_numpy(data.y_source), data.label_weight
+        if network.target_shares is not None:
+            of_class = class_weights(network.target_shares, data).numpy(force=True)[data.y_source]
+            weight = of_class if weight is None else weight * of_class
         figures = {
-            "valid_label_loss": mean_loss(source_label, y, data.label_weight),
+            "valid_label_loss": mean_loss(source_label, y, weight),
             "valid_accuracy": float(hits(source_label, y).mean()),
         }
         if data.X_target is None:

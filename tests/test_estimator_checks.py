@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from skdann import DANNClassifier, _network, _stacked, _training, estimator_checks
+from skdann._objective import Strengths
 from skdann.estimator_checks import (
     check_domain_adversarial_estimator,
     domain_adversarial_checks,
@@ -27,27 +28,30 @@ def test_a_subclass_passes_all_in_one_call():
 def dead_domain_head(monkeypatch):
     """Plant what a peer ships: a softmax over one logit, through which no gradient comes."""
 
-    def domain_logits(self, embedding, generator=None):
+    def domain_logits(self, embedding, generator=None, label_logits=None):
         one = self.domain_classifier(embedding)[:, :1]
         return torch.cat([one, one], dim=1)
 
     monkeypatch.setattr(_network.DomainAdversarialNetwork, "domain_logits", domain_logits)
-    gradient = _stacked._domain_gradient
-    monkeypatch.setattr(
-        _stacked, "_domain_gradient", lambda *args: torch.zeros_like(gradient(*args))
-    )
+    gradient = _stacked.StackedObjective._domain_gradient
+    dead = lambda *args: torch.zeros_like(gradient(*args))  # noqa: E731
+    monkeypatch.setattr(_stacked.StackedObjective, "_domain_gradient", dead)
 
 
 def no_reversal(monkeypatch):
     monkeypatch.setattr(_network, "reverse_gradient", lambda x, coefficient: x)
     kept = _stacked.StackedObjective.adversarial
-    as_is = lambda self, batch, coefficient: kept(self, batch, -coefficient)  # noqa: E731
+
+    def as_is(self, batch, strengths):
+        return kept(self, batch, strengths._replace(reversal=-strengths.reversal))
+
     monkeypatch.setattr(_stacked.StackedObjective, "adversarial", as_is)
 
 
 def lambda_ignored(monkeypatch):
     monkeypatch.setattr(_training.AdversarialNet, "_lambda_factor", lambda self, progress: 0.0)
-    of_batch = lambda self, batch: self.adversarial(batch, torch.zeros(1))  # noqa: E731
+    nothing = Strengths(torch.zeros(1), torch.zeros(1))
+    of_batch = lambda self, batch: self.adversarial(batch, nothing)  # noqa: E731
     monkeypatch.setattr(_stacked.StackedObjective, "source_only", of_batch)
 
 

@@ -13,6 +13,7 @@ from skdann._classifier import fit_together
 from skdann._devices import resolve_device
 from skdann._fitting import prepared_fit
 from skdann._inputs import read_training_data
+from skdann._objective import ObjectiveTerms
 from skdann._stacked import StackedObjective
 
 DIFFERENT = [
@@ -108,7 +109,9 @@ def prepared(classifiers, records):
 def lines_and_masks(fits):
     """Return which networks share rows, and which share dropout masks."""
     streams = [fit.streams[0] for fit in fits]
-    objective = StackedObjective([fit.networks[0] for fit in fits], streams, lasting=True)
+    objective = StackedObjective(
+        [fit.networks[0] for fit in fits], streams, ObjectiveTerms(), lasting=True
+    )
     return StackedBatches([fit.batches[0] for fit in fits], lasting=True).lines, objective._masks_of
 
 

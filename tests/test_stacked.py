@@ -52,7 +52,11 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
         for one, s in zip(data, streams, strict=True)
     ]
     optimizer = optimizer_factory("adam", lr or [0.001] * k, weight_decay or [0.0001] * k)
-    settings = {"lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None, **plan}
+    settings = {
+        "lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None,
+        "target_entropy": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
+        "estimates_shares": False, **plan,
+    }  # fmt: skip
     net = AdversarialNet(
         copy.deepcopy(members),
         plan=TrainingPlan(

@@ -1,0 +1,137 @@
+"""Class shares: the target's, and the weights of source rows that make up for their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+from skdann._batches import Batch
+from skdann._inputs import TrainingData
+from skdann._losses import multiplied
+
+
+def regularised_shares(
+    confusion: np.ndarray, predicted: np.ndarray, source_shares: np.ndarray, noise: float
+) -> np.ndarray:
+    """Return the shares q >= 0 with sum 1 whose mixture of the confusion is what was predicted.
+
+    They minimise ``sum((confusion @ q - predicted)**2) + noise * sum((q - source_shares)**2)``.
+    With sum 1, `confusion @ q - predicted` is `(confusion - predicted) @ q` with what was predicted
+    subtracted from each column. In that form the scale of q is free: it settles the last row,
+    which asks for sum 1, without a say in the proportions, and is divided out.
+
+    Parameters
+    ----------
+    confusion : ndarray of shape (n_classes, n_classes)
+        Column k is the mean prediction for rows of class k.
+    predicted : ndarray of shape (n_classes,)
+        Mean prediction for the target.
+    source_shares : ndarray of shape (n_classes,)
+    noise : float
+    """
+    regulariser = np.sqrt(noise) * (np.eye(len(predicted)) - source_shares[:, np.newaxis])
+    mixture = confusion - predicted[:, np.newaxis]
+    rows = np.vstack([mixture, regulariser, np.ones(len(predicted))])
+    shares, _ = nnls(rows, np.append(np.zeros(len(rows) - 1), 1.0))
+    return shares / shares.sum()
+
+
+def shares_of_source(data: TrainingData) -> np.ndarray:
+    """Return the shares of the classes among the source rows, by their sample weights."""
+    counts = np.bincount(data.y_source, data.domain_weight, minlength=len(data.classes))
+    return counts / counts.sum()
+
+
+def shares_to_start_from(label_shift: Any, data: TrainingData) -> Tensor | None:
+    """Return the target's class shares as `label_shift` has them before training; None to ignore.
+
+    Raises
+    ------
+    ValueError
+        Where given shares don't fit the classes, naming `label_shift`.
+    """
+    if isinstance(label_shift, str):
+        if label_shift == "ignore" or data.X_target is None:
+            return None
+        return torch.from_numpy(shares_of_source(data)).float()
+    return torch.from_numpy(_given(label_shift, data.classes)).float()
+
+
+def estimated_shares(
+    of_held_out: np.ndarray, held_out: TrainingData, of_target: np.ndarray
+) -> np.ndarray:
+    """Return the target's class shares by the confusion on source rows held out.
+
+    Parameters
+    ----------
+    of_held_out : ndarray of shape (n_held_out, n_classes)
+        Class probabilities of the source rows held out.
+    held_out : TrainingData
+    of_target : ndarray of shape (n_target, n_classes)
+    """
+    confusion = np.eye(of_target.shape[1])  # a class without a row held out counts as told right
+    for code in np.unique(held_out.y_source):
+        confusion[:, code] = of_held_out[held_out.y_source == code].mean(axis=0)
+    noise = 1.0 / len(of_held_out) + 1.0 / len(of_target)
+    predicted = of_target.mean(axis=0, dtype=np.float64)
+    return regularised_shares(confusion, predicted, shares_of_source(held_out), noise)
+
+
+class ClassWeights:
+    """Weighs source rows by target share / source share of their class, for k networks.
+
+    In the label loss and, against target rows of weight 1, in the domain loss (Combes et al.
+    2020): source rows then have the class shares of the target.
+
+    Parameters
+    ----------
+    target_shares : sequence of k Tensor of shape (n_classes,)
+    data : sequence of k TrainingData
+    """
+
+    def __init__(self, target_shares: Sequence[Tensor], data: Sequence[TrainingData]) -> None:
+        pairs = zip(target_shares, data, strict=True)
+        self._weights = torch.stack([class_weights(shares, one) for shares, one in pairs])
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with its weights multiplied."""
+        weight = self._weights.gather(1, batch.y)
+        label_weight = multiplied(weight, batch.label_weight)
+        if batch.domain is None:
+            return batch._replace(label_weight=label_weight)
+        n_target = batch.domain.shape[1] - weight.shape[1]
+        of_all = torch.cat([weight, weight.new_ones(len(weight), n_target)], dim=1)
+        domain_weight = multiplied(of_all, batch.domain_weight)
+        return batch._replace(label_weight=label_weight, domain_weight=domain_weight)
+
+
+def class_weights(target_shares: Tensor, data: TrainingData) -> Tensor:
+    """Return the float32 weight of each class; a class without source rows has none."""
+    source = torch.from_numpy(shares_of_source(data)).to(target_shares)
+    return torch.where(source > 0, target_shares / source.clamp_min(1e-12), 0.0).float()
+
+
+def _given(label_shift: Any, classes: np.ndarray) -> np.ndarray:
+    if isinstance(label_shift, Mapping):
+        lacking = [one for one in classes.tolist() if one not in label_shift]
+        if lacking or len(label_shift) != len(classes):
+            raise ValueError(
+                f"label_shift must have a share for each of the classes {classes.tolist()} and no "
+                f"other, got {dict(label_shift)!r}."
+            )
+        label_shift = [label_shift[one] for one in classes.tolist()]
+    try:
+        shares = np.asarray(label_shift, dtype=np.float64)
+    except (TypeError, ValueError):
+        shares = np.array([np.nan])
+    if shares.shape != classes.shape or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-3:
+        raise ValueError(
+            "label_shift must be 'ignore', 'estimate' or the target's class shares: a number >= 0 "
+            f"for each of the classes {classes.tolist()}, with sum 1; got {label_shift!r}."
+        )
+    return shares / shares.sum()
