@@ -7,22 +7,26 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._batches import RowTables
+from skdann._choosing import safe_choice
 from skdann._conditioning import CONDITIONINGS
 from skdann._devices import resolve_device
 from skdann._fitting import (
+    CHOSEN,
     Fit,
     batch_size_for,
+    fit_together,
+    is_auto,
     member_batches,
     n_passes,
     new_net,
     new_networks,
-    prepared_fit,
-    trained,
+    plain,
+    with_settings,
 )
 from skdann._inputs import (
     SourceOnlyWarning,
@@ -34,7 +38,7 @@ from skdann._network import ACTIVATIONS
 from skdann._predicting import DomainAdversarialMixin
 from skdann._randomness import random_streams
 from skdann._scaling import SCALINGS, domain_codes
-from skdann._training import AdversarialNet, EpochData
+from skdann._training import EpochData
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -295,8 +299,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         "feature_extractor": [torch.nn.Module, callable, None],
         "label_predictor": [torch.nn.Module, callable, None],
         "domain_classifier": [torch.nn.Module, callable, None],
-        "input_scaling": [StrOptions(set(SCALINGS))],
-        "lambda_max": [Interval(numbers.Real, 0, None, closed="left")],
+        "input_scaling": [StrOptions({*SCALINGS, "auto"})],
+        "lambda_max": [Interval(numbers.Real, 0, None, closed="left"), StrOptions({"auto"})],
         "conditioning": [StrOptions(set(CONDITIONINGS))],
         "entropy_weighting": ["boolean"],
         "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
@@ -333,8 +337,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         feature_extractor=None,
         label_predictor=None,
         domain_classifier=None,
-        input_scaling="none",
-        lambda_max=1.0,
+        input_scaling="auto",
+        lambda_max="auto",
         lambda_schedule="ramp",
         gamma=10.0,
         conditioning="none",
@@ -429,8 +433,22 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         data = self._read(X, y, X_tgt, sample_weight, self.classes_ if goes_on else None)
         if goes_on:
             self._check_continues(data, "warm_start")
-        fit_together([self], [data])
+            values, found = self._chosen(), {}
+        else:
+            values, found = safe_choice(self, data)
+        one = with_settings(self, values)
+        fit_together([one], [data])
+        for name in set(vars(one)) - set(self.get_params(deep=False)):
+            setattr(self, name, getattr(one, name))
+        if not goes_on:
+            for name in ("adapted_", "verdict_"):
+                self.__dict__.pop(name, None)
+            self.__dict__.update(found)
         return self
+
+    def _chosen(self):
+        """Return what `fit` has taken where the parameters say "auto"."""
+        return {name: getattr(self, f"{name}_") for name in CHOSEN if is_auto(getattr(self, name))}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
@@ -478,15 +496,17 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             batch_size = self.batch_size_ if self.batch_size == "auto" else self.batch_size
         batches = member_batches([data] * members, batch_size, streams, RowTables(device))
         valid = [None] * members
+        settings = plain(self, data) if first else with_settings(self, self._chosen())
         if first:
-            networks = new_networks(self, [data] * members, streams)
+            networks = new_networks(settings, [data] * members, streams)
             total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
-            fit = Fit(self, streams, networks, batches, valid, batch_size, 1, total_steps)
+            fit = Fit(settings, streams, networks, batches, valid, batch_size, 1, total_steps)
             net = new_net([fit], device)
         else:
             net = copy.deepcopy(self.net_)
         net.train(EpochData(batches, valid), streams, epochs=1)
-        return self._keep(net, data, batch_size, domains_before=1 if first else self.n_domains_)
+        before = 1 if first else self.n_domains_
+        return self._keep(net, data, settings, batch_size, domains_before=before)
 
     def _read(self, X, y, X_tgt, sample_weight, classes=None):
         """Return the record of the input, with the warnings that it deserves."""
@@ -500,7 +520,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             classes=classes,
             allow_nd=self.feature_extractor is not None,
         )
-        if X_tgt is None and self.lambda_max > 0:
+        if X_tgt is None and (is_auto(self.lambda_max) or self.lambda_max > 0):
             warnings.warn(
                 "fit got no X_tgt: the network is trained on the source alone and adapts to "
                 "nothing. Pass target rows, or set lambda_max=0 to ask for the source-only "
@@ -508,7 +528,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
                 SourceOnlyWarning,
                 stacklevel=4,
             )
-        if self.input_scaling != "domain":
+        if self.input_scaling not in ("domain", "auto"):
             warn_about_target_scale(data)
         return data
 
@@ -536,8 +556,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
                 f"for {max(2, self.n_domains_) - 1}. Call clone(estimator).fit to start anew."
             )
 
-    def _keep(self, net, data, batch_size, domains_before=1):
+    def _keep(self, net, data, settings, batch_size, domains_before=1):
         """Set the fitted attributes, all at once: nothing has changed until here."""
+        for name in CHOSEN:
+            setattr(self, f"{name}_", getattr(settings, name))
         self.batch_size_ = batch_size
         self.net_ = net
         self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
@@ -571,45 +593,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = self.feature_extractor is not None
         return tags
-
-
-def joined(classifiers):
-    """Return an ensemble of fitted classifiers: the first one, with the members of all.
-
-    Parameters
-    ----------
-    classifiers : list of DANNClassifier
-        Fitted on the same rows. What differs between them is in their networks.
-    """
-    ensemble = clone(classifiers[0])
-    ensemble.__dict__.update(classifiers[0].__dict__)
-    ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
-    ensemble.n_members = len(ensemble.net_.members_)
-    ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
-    return ensemble
-
-
-def fit_together(classifiers, records):
-    """Fit each classifier on its record, together and as if alone.
-
-    One that has `warm_start` and is fitted goes on from its weights. Fitted attributes are set at
-    the end, all or none.
-
-    Parameters
-    ----------
-    classifiers : list of DANNClassifier
-    records : list of TrainingData
-    """
-    device = resolve_device(classifiers[0].device)
-    tables = RowTables(device)
-    fits = []
-    for classifier, data in zip(classifiers, records, strict=True):
-        goes_on = classifier.warm_start and hasattr(classifier, "net_")
-        start = classifier.net_.members_ if goes_on else None
-        fits.append(prepared_fit(classifier, data, device, tables, start=start))
-    nets = trained(fits, device)
-    for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
-        classifier._keep(net, data, fit.batch_size)
 
 
 def _check_total_rows(total_rows):

@@ -1,22 +1,22 @@
 """`DANNClassifierCV`: a pool of settings trained together, and the safe choice among them."""
 
-import itertools
 import numbers
 import warnings
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdann._classifier import DANNClassifier, fit_together, joined
+from skdann._choosing import Chosen, chosen_from, pool_of
+from skdann._classifier import DANNClassifier
+from skdann._fitting import fit_together, joined
 from skdann._inputs import SourceOnlyWarning, read_training_data
-from skdann._pool import cross_fit
 from skdann._predicting import DomainAdversarialMixin
 from skdann._randomness import entropy_of
-from skdann._selection import SIGNALS, choose_by_signal, choose_from_pool, pool_signals
+from skdann._scaling import usual_scalings
+from skdann._selection import SIGNALS
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
@@ -186,23 +186,24 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             For unusable input, naming the argument and the cure.
         """
         data = self._read(X, y, X_tgt, sample_weight)
-        candidates, settings = self._candidates(data)
+        pool = self._pool(data)
         if data.X_target is None:
-            chosen, reports = (
-                [0],
-                {"adapted_": False, "verdict_": "No target: nothing to adapt to."},
-            )
+            chosen = Chosen([0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."})
         else:
-            chosen, reports = self._choose(data, candidates, settings, y)
-        if self.refit == "best":
-            chosen = chosen[:1]
-        fitted = [clone(candidates[i]) for i in chosen]
+            splitter = check_cv(self.cv, y, classifier=True)
+            folds = list(splitter.split(np.zeros((len(data.y_source), 1)), data.y_source))
+            chosen = chosen_from(pool, data, folds, self.scoring)
+            if self.verbose:
+                print(f"[DANNClassifierCV] {chosen.attributes['verdict_']}")
+        best = chosen.ranking[0]
+        ranking = chosen.ranking[:1] if self.refit == "best" else chosen.ranking
+        fitted = [clone(pool.candidates[i]) for i in ranking]
         fit_together(fitted, [data] * len(fitted))
         self.best_estimator_ = fitted[0] if len(fitted) == 1 else joined(fitted)
-        self.best_index_, self.best_params_ = chosen[0], settings[chosen[0]]
+        self.best_index_, self.best_params_ = best, pool.settings[best]
         for name in ("cv_results_", "lambda_path_", "n_splits_"):
             self.__dict__.pop(name, None)  # of an earlier fit
-        self.__dict__.update(reports)
+        self.__dict__.update(chosen.attributes)
         return self._take_over()
 
     def _read(self, X, y, X_tgt, sample_weight):
@@ -224,23 +225,21 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             allow_nd=template.feature_extractor is not None,
         )
 
-    def _candidates(self, data):
-        """Return unfitted classifiers and their settings, the baseline first."""
+    def _pool(self, data):
         template = DANNClassifier() if self.estimator is None else clone(self.estimator)
         state = template.random_state if self.random_state is None else self.random_state
         # One int: candidates differ in their settings, not in their luck.
         template.set_params(random_state=entropy_of(state))
-        pool = self._pool_settings(data)
-        candidates = [clone(template).set_params(**settings) for settings in pool]
-        for candidate in candidates:
+        pool = pool_of(template, self._grid(data, template.feature_extractor))
+        for candidate in pool.candidates:
             candidate._validate_params()
-        return candidates, pool
+        return pool
 
-    def _pool_settings(self, data):
+    def _grid(self, data, feature_extractor):
+        """Return the values of each setting, the baseline's first."""
         scalings = self.input_scalings
         if isinstance(scalings, str):
-            is_sparse = sparse.issparse(data.X_source)
-            scalings = ("none", "source", "domain") if is_sparse else ("source", "both", "domain")
+            scalings = usual_scalings(data, feature_extractor)
         if not len(scalings):
             raise ValueError("input_scalings is empty: name at least one, such as 'source'.")
         lambdas = sorted({0.0, *np.asarray(self.lambdas, dtype=float).ravel().tolist()})
@@ -255,30 +254,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
                 )
         if data.X_target is None:
             scalings, lambdas, grid = scalings[:1], [0.0], {k: v[:1] for k, v in grid.items()}
-        names = ["input_scaling", *grid, "lambda_max"]
-        values = itertools.product(scalings, *grid.values(), lambdas)
-        return [dict(zip(names, one, strict=True)) for one in values]
-
-    def _choose(self, data, candidates, settings, y):
-        splitter = check_cv(self.cv, y, classifier=True)
-        n_rows = len(data.y_source)
-        folds = list(splitter.split(np.zeros((n_rows, 1)), data.y_source))
-        results = cross_fit(candidates, data, folds)
-        signals = pool_signals(results, data, folds)
-        if self.scoring == "safe":
-            choice = choose_from_pool(signals, _names(settings))
-        else:
-            choice = choose_by_signal(signals, self.scoring, _names(settings))
-        reports = {
-            "adapted_": choice.index != 0,
-            "verdict_": choice.reason,
-            "cv_results_": _cv_results(settings, signals, choice),
-            "lambda_path_": _lambda_path(settings, signals.of_fold, choice.index),
-            "n_splits_": len(folds),
-        }
-        if self.verbose:
-            print(f"[DANNClassifierCV] {choice.reason}")
-        return choice.ranking, reports
+        return {"input_scaling": scalings, **grid, "lambda_max": lambdas}
 
     def _take_over(self):
         """Set the attributes that are the chosen classifier's."""
@@ -294,33 +270,3 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     def _outputs(self, X, domain, of, *finish):
         check_is_fitted(self)
         return self.best_estimator_._outputs(X, domain, of, *finish)
-
-
-def _names(settings):
-    """Return the candidates as a reader would write them."""
-    return [", ".join(f"{name}={value!r}" for name, value in one.items()) for one in settings]
-
-
-def _cv_results(settings, signals, choice):
-    results = {"params": np.array(settings, dtype=object)}
-    for name in settings[0]:
-        results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
-    for name, values in signals.of_fold.items():
-        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=1), values.std(axis=1)
-        for fold, of_fold in enumerate(values.T):
-            results[f"split{fold}_{name}"] = of_fold
-        results[f"gain_{name}"], results[f"error_{name}"] = (
-            signals.gains[name],
-            signals.errors[name],
-        )
-    results["merit"] = signals.merit
-    results["beats_baseline"] = choice.beats
-    return results
-
-
-def _lambda_path(settings, scores, chosen):
-    """Return the scores along lambda, all else as in the chosen candidate."""
-    others = [{**one, "lambda_max": None} for one in settings]
-    path = [i for i, other in enumerate(others) if other == others[chosen]]
-    lambdas = np.array([settings[i]["lambda_max"] for i in path])
-    return {"lambda_max": lambdas, **{n: values.mean(axis=1)[path] for n, values in scores.items()}}

@@ -9,12 +9,15 @@ import math
 import numbers
 from dataclasses import dataclass
 
-from skdann._batches import DomainBatches, split_validation
+from sklearn.base import clone
+
+from skdann._batches import DomainBatches, RowTables, split_validation
 from skdann._class_shares import shares_to_start_from
+from skdann._devices import resolve_device
 from skdann._network import Architecture, build_network
 from skdann._optimizers import optimizer_factory
 from skdann._randomness import random_streams
-from skdann._scaling import fit_scaling
+from skdann._scaling import fit_scaling, usual_scalings
 from skdann._schedules import lambda_schedule, lr_schedule
 from skdann._training import AdversarialNet, EpochData, TrainingPlan
 
@@ -65,6 +68,71 @@ class Fit:
     batch_size: int
     epochs: int
     total_steps: int
+
+
+# What "auto" leaves to be chosen.
+CHOSEN = "input_scaling", "lambda_max"
+
+
+def plain(settings, data):
+    """Return the settings, as they are where nothing is chosen; what was fitted is shared."""
+    usual = {
+        "lambda_max": lambda: 1.0,
+        "input_scaling": lambda: usual_scalings(data, settings.feature_extractor)[0],
+    }
+    values = {name: usual[name]() for name in CHOSEN if is_auto(getattr(settings, name))}
+    return with_settings(settings, values) if values else settings
+
+
+def is_auto(value):
+    """Tell whether a parameter's value is to be chosen."""
+    return isinstance(value, str) and value == "auto"
+
+
+def with_settings(classifier, values):
+    """Return a classifier with other parameters, which shares what the first was fitted to."""
+    other = type(classifier)()
+    other.__dict__.update(vars(classifier))
+    return other.set_params(**values)
+
+
+def joined(classifiers):
+    """Return an ensemble of fitted classifiers: the first one, with the members of all.
+
+    Parameters
+    ----------
+    classifiers : list of DANNClassifier
+        Fitted on the same rows. What differs between them is in their networks.
+    """
+    ensemble = clone(classifiers[0])
+    ensemble.__dict__.update(classifiers[0].__dict__)
+    ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
+    ensemble.n_members = len(ensemble.net_.members_)
+    ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
+    return ensemble
+
+
+def fit_together(classifiers, records):
+    """Fit each classifier on its record, together and as if alone.
+
+    One that has `warm_start` and is fitted goes on from its weights. Fitted attributes are set at
+    the end, all or none.
+
+    Parameters
+    ----------
+    classifiers : list of DANNClassifier
+    records : list of TrainingData
+    """
+    device = resolve_device(classifiers[0].device)
+    tables = RowTables(device)
+    fits = []
+    for classifier, data in zip(classifiers, records, strict=True):
+        goes_on = classifier.warm_start and hasattr(classifier, "net_")
+        start = classifier.net_.members_ if goes_on else None
+        fits.append(prepared_fit(plain(classifier, data), data, device, tables, start=start))
+    nets = trained(fits, device)
+    for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
+        classifier._keep(net, data, fit.settings, fit.batch_size)
 
 
 def prepared_fit(settings, data, device, tables, *, start=None):

@@ -8,8 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdann._batches import selected_rows, unwatched
-from skdann._classifier import fit_together
-from skdann._fitting import n_epochs
+from skdann._fitting import estimates_shares, fit_together, n_epochs
 from skdann._scaling import domain_codes
 
 # A reverse fit starts from trained weights: so much of a fit's epochs is enough.
@@ -80,9 +79,16 @@ def reversed_classifier(fitted, n_target):
     )
 
 
+def learns_from_target(classifier):
+    """Tell whether target rows change the label predictor, by more than their input scaling."""
+    return (
+        classifier.lambda_max > 0 or classifier.target_entropy > 0 or (estimates_shares(classifier))
+    )
+
+
 def _fit(classifiers, records):
-    """Fit each on its record; at lambda 0 nobody asks what the domain classifier learns."""
-    watched = [classifier.lambda_max > 0 for classifier in classifiers]
+    """Fit each on its record; target rows that nothing is to learn from are left out."""
+    watched = [learns_from_target(classifier) for classifier in classifiers]
     fit_together(
         classifiers,
         [one if yes else unwatched(one) for one, yes in zip(records, watched, strict=True)],

@@ -219,7 +219,7 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
         **_prediction_measures(rows, networks, held_out),
     )
     width = networks["adapted"]._n_features_out // networks["adapted"].n_members
-    return replace(report, verdicts=verdicts_of(report, rows.fitted.lambda_max, width))
+    return replace(report, verdicts=verdicts_of(report, rows.fitted.lambda_max_, width))
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _fit_pair(rows, seed):
     splits = [_split(rows.y, seed)]
     splits += [_split(np.zeros(_num_samples(one)), seed + 1) for one in rows.targets]
     trained, held_out = (_selected(rows, [pair[i] for pair in splits]) for i in (0, 1))
-    adapted = clone(rows.fitted).set_params(verbose=0)
+    adapted = clone(rows.fitted).set_params(verbose=0, **rows.fitted._chosen())
     if adapted.random_state is None:
         adapted.set_params(random_state=seed)
     networks = {"source_only": clone(adapted).set_params(lambda_max=0), "adapted": adapted}

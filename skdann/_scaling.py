@@ -22,6 +22,9 @@ LARGEST_SCALED_VALUE = 8.0
 # A deviation below this share of the column's size is rounding of float32.
 _CONSTANT = 1e-6
 
+# Columns need no scaling if the largest deviation is in this range, and no mean is beyond it.
+_UNIT_SCALE = 0.1, 3.0
+
 SCALINGS = "none", "source", "both", "domain"
 
 
@@ -54,6 +57,19 @@ class InputScaling(nn.Module):
         return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
 
 
+def usual_scalings(data: TrainingData, feature_extractor: Any = None) -> tuple[str, ...]:
+    """Return the scalings worth trying; "auto" alone is the first of them.
+
+    A feature extractor of the user's is given the rows as they are. Sparse rows, and columns that
+    are about as large as a network wants them, can stay so.
+    """
+    if feature_extractor is not None:
+        return ("none",)
+    if sparse.issparse(data.X_source):
+        return "none", "source", "domain"
+    return "none" if _has_unit_scale(data) else "source", "both", "domain"
+
+
 def fit_scaling(data: TrainingData, how: str) -> InputScaling | None:
     """Return the scaling of the rows that count in `data`; None for "none".
 
@@ -80,6 +96,13 @@ def fit_scaling(data: TrainingData, how: str) -> InputScaling | None:
         for code in range(1, data.n_domains):
             moments.append(column_moments(data.X_target, rows[data.target_domain == code]))
     return _scaling([*moments, target], sparse.issparse(data.X_source))
+
+
+def _has_unit_scale(data: TrainingData) -> bool:
+    """Tell whether the source's columns are about as large as a network wants them."""
+    mean, deviation = column_moments(data.X_source, data.source_rows, data.domain_weight)
+    largest = max(np.abs(mean).max(), deviation.max())
+    return bool(largest <= _UNIT_SCALE[1] and deviation.max() >= _UNIT_SCALE[0])
 
 
 def _pooled(source: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:

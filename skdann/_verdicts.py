@@ -44,8 +44,8 @@ def _on_shares(report):
     if mostly_gone or (telling and _above_chance(report, "reweighted") <= 0):
         return {"class_shares": (
             f"Class shares differ (source {source}, target about {target}), and that explains the "
-            "shift: adaptation that hides the domain must hide the label too. Use lambda_max=0, "
-            "or choose with DANNClassifierCV."
+            "shift: adaptation that hides the domain must hide the label too. Use "
+            "label_shift='estimate', or lambda_max=0."
         )}  # fmt: skip
     return {"class_shares_open": (
         f"Class shares may differ (source {source}, target perhaps {target}), but that does not "

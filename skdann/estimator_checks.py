@@ -132,7 +132,7 @@ def check_moons_gain(estimator):
         X, y, X_tgt, y_tgt = make_rotated_moons(random_state=seed)
         adapted, alone = (
             clone(estimator).set_params(lambda_max=m, random_state=seed).fit(X, y, X_tgt)
-            for m in (estimator.lambda_max, 0)
+            for m in (_lambda_of(estimator), 0)
         )
         gains.append(adapted.score(X_tgt, y_tgt) - alone.score(X_tgt, y_tgt))
     assert np.median(gains) > 0.02, f"gains over three draws: {np.round(gains, 3)}"
@@ -217,8 +217,14 @@ def _moons():
 
 
 def _short(estimator, **parameters):
-    """Return a clone that trains for a few epochs, from a fixed random state."""
-    return clone(estimator).set_params(**{"max_epochs": 40, "random_state": 0, **parameters})
+    """Return a clone that adapts, trains for a few epochs, and has a fixed random state."""
+    settings = {"max_epochs": 40, "random_state": 0, "lambda_max": _lambda_of(estimator)}
+    return clone(estimator).set_params(**{**settings, **parameters})
+
+
+def _lambda_of(estimator):
+    """Return the estimator's lambda, or one that adapts where it is to be chosen."""
+    return 1.0 if estimator.lambda_max == "auto" else estimator.lambda_max
 
 
 def _assert_same(actual, desired):

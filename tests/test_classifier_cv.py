@@ -18,7 +18,7 @@ from skdann._pool import cross_fit
 from skdann.datasets import make_tilted_digits
 from skdann.metrics import InfoMaxScorer, ReverseValidation
 
-FAST = DANNClassifier(max_epochs=4, hidden_layer_sizes=(10,))
+FAST = DANNClassifier(lambda_max=1.0, max_epochs=4, hidden_layer_sizes=(10,))
 
 
 def search(**settings):
@@ -49,7 +49,7 @@ def test_it_stays_with_the_baseline_where_there_is_no_shift(blobs):
     X, y, _ = blobs
     fitted = DANNClassifierCV([0, 1], cv=2, random_state=0).fit(X[::2], y[::2], X[1::2])
     assert not fitted.adapted_
-    assert fitted.best_params_ == {"input_scaling": "source", "lambda_max": 0.0}
+    assert fitted.best_params_ == {"input_scaling": "none", "lambda_max": 0.0}
     assert fitted.best_index_ == 0
     assert "without adaptation" in fitted.verdict_
 
@@ -92,7 +92,7 @@ def test_the_results_name_every_candidate(blobs):
     results = pd.DataFrame(fitted.cv_results_)
     assert len(results) == 3 * 2 * 3  # lambda 0 joined
     assert results["params"][0] == {
-        "input_scaling": "source", "lr": 0.01, "dropout": 0.1, "lambda_max": 0.0,
+        "input_scaling": "none", "lr": 0.01, "dropout": 0.1, "lambda_max": 0.0,
     }  # fmt: skip
     for name in ("reverse_validation", "info_max", "source_accuracy"):
         splits = results[[f"split0_{name}", f"split1_{name}"]]

@@ -13,7 +13,9 @@ from skdann import DANNClassifier
 
 
 def classifier(**parameters):
-    return DANNClassifier(**{"n_members": 3, "max_epochs": 5, "random_state": 0, **parameters})
+    return DANNClassifier(
+        **{"lambda_max": 1.0, "n_members": 3, "max_epochs": 5, "random_state": 0, **parameters}
+    )
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ DIFFERENT = [
 
 
 def classifier(**settings):
-    return DANNClassifier(**{"max_epochs": 6, "random_state": 0, **settings})
+    return DANNClassifier(**{"lambda_max": 1.0, "max_epochs": 6, "random_state": 0, **settings})
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ NAMES = ["age", "income"]
 
 
 def classifier(**parameters):
-    return DANNClassifier(**{"max_epochs": 1, "random_state": 0, **parameters})
+    return DANNClassifier(**{"lambda_max": 1.0, "max_epochs": 1, "random_state": 0, **parameters})
 
 
 def read(X=X, y=Y, X_tgt=X_TGT, sample_weight=None, class_weight=None, **options):

@@ -143,7 +143,7 @@ def test_other_processes_and_predictions_of_cross_validation(routing, numbered):
     X, y, X_tgt = numbered
     cv = DomainKFold(2, random_state=0)
     aligned = cv.align_target(X, y, X_tgt)
-    classifier = DANNClassifier(input_scaling="both", max_epochs=1, random_state=0)
+    classifier = DANNClassifier(input_scaling="both", lambda_max=1.0, max_epochs=1, random_state=0)
     two, one = (
         cross_val_predict(
             classifier, X, y, cv=cv, params={"X_tgt": aligned}, n_jobs=n, method="predict_proba"

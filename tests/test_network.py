@@ -163,7 +163,9 @@ def test_a_module_is_copied_with_its_weights(moons):
     X, y, X_tgt = moons
     given = nn.Linear(2, 6)
     before = copy.deepcopy(given.state_dict())
-    fitted = DANNClassifier(feature_extractor=given, max_epochs=1, lr=1e-9).fit(X, y, X_tgt)
+    fitted = DANNClassifier(feature_extractor=given, lambda_max=1.0, max_epochs=1, lr=1e-9).fit(
+        X, y, X_tgt
+    )
     assert fitted.module_.feature_extractor is not given
     torch.testing.assert_close(fitted.module_.feature_extractor.weight, given.weight)
     fitted.set_params(lr=0.1).fit(X, y, X_tgt)

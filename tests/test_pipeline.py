@@ -70,7 +70,7 @@ def test_an_array_and_a_tuple_are_the_same(either, pipe, far):
 
 def test_it_equals_scikit_learns_pipeline_with_routing(far):
     X, y, X_tgt = far
-    classifier = DANNClassifier(max_epochs=2, random_state=0)
+    classifier = DANNClassifier(lambda_max=1.0, max_epochs=2, random_state=0)
     ours = make_dann_pipeline(StandardScaler(), classifier).fit(X, y, X_tgt).predict_proba(X_tgt)
     with sklearn.config_context(enable_metadata_routing=True):
         theirs = make_pipeline(StandardScaler(), clone(classifier), transform_input=["X_tgt"])
@@ -184,7 +184,9 @@ def test_aligned_targets_pass_whole_and_not_for_other_rows(either, pipe, far):
 
 def test_predictions_take_the_domain(either, blobs):
     X, y, X_tgt = blobs
-    classifier = DANNClassifier(input_scaling="domain", max_epochs=1, random_state=0)
+    classifier = DANNClassifier(
+        input_scaling="domain", lambda_max=1.0, max_epochs=1, random_state=0
+    )
     pipe = make_dann_pipeline(StandardScaler(), classifier).fit(X, y, 2 * X_tgt + 1)
     for method in ("predict_proba", "decision_function", "transform"):
         call = getattr(pipe, method)

@@ -61,7 +61,7 @@ def test_what_the_pool_leaves_out_changes_no_probability(
 def test_a_way_back_leaves_the_fitted_classifier_as_it_was(blobs):
     X, y, X_tgt = blobs
     state = np.random.RandomState(3)
-    fitted = DANNClassifier(max_epochs=3, random_state=state).fit(X, y, X_tgt)
+    fitted = DANNClassifier(lambda_max=1.0, max_epochs=3, random_state=state).fit(X, y, X_tgt)
     before, drawn = fitted.predict_proba(X), state.get_state()[1].copy()
     _pool.reversed_classifier(fitted, len(X_tgt)).fit(X_tgt, fitted.predict(X_tgt), X)
     np.testing.assert_array_equal(fitted.predict_proba(X), before)

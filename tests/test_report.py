@@ -67,7 +67,7 @@ def few_rows(seed):
 
 def fitted(rows, **params):
     """Return a classifier that is fitted in one epoch: the report refits it by its settings."""
-    params = {"lr": 0.003, "max_epochs": 60, "random_state": 0} | params
+    params = {"lambda_max": 1.0, "lr": 0.003, "max_epochs": 60, "random_state": 0} | params
     return DANNClassifier(**params | {"max_epochs": 1}).fit(*rows).set_params(**params)
 
 

@@ -22,7 +22,7 @@ def raw():
 
 
 def classifier(how, **settings):
-    settings = {"max_epochs": 3, "random_state": 0, **settings}
+    settings = {"lambda_max": 1.0, "max_epochs": 3, "random_state": 0, **settings}
     return DANNClassifier(input_scaling=how, **settings)
 
 

@@ -167,7 +167,7 @@ def test_a_column_transformer_on_dataframes(routing, domains, recording):
 
 def test_without_transform_input_the_unscaled_target_draws_a_warning(routing, blobs):
     X, y, X_tgt = blobs
-    pipe = make_pipeline(StandardScaler(), DANNClassifier(max_epochs=1))
+    pipe = make_pipeline(StandardScaler(), DANNClassifier(lambda_max=1.0, max_epochs=1))
     with pytest.warns(TargetScaleWarning, match="transform_input"):
         pipe.fit(100 + 50 * X, y, X_tgt=(100 + 50 * X_tgt,))
 
@@ -209,6 +209,11 @@ TWO_VALUES = {
     "domain_classifier": [None, None],
     "input_scaling": ["both", "domain"],
     "lambda_max": [0, 2.0],
+    "conditioning": ["none", "multilinear"],
+    "entropy_weighting": [True, False],
+    "domain_label_smoothing": [0, 0.1],
+    "target_entropy": [0, 0.5],
+    "label_shift": ["estimate", "ignore"],
     "lambda_schedule": ["constant", "ramp"],
     "gamma": [1.0, 5],
     "optimizer": ["sgd", "adam"],
@@ -237,7 +242,7 @@ def test_the_table_names_every_parameter():
 @pytest.mark.parametrize("name", TWO_VALUES)
 def test_a_search_can_set_every_parameter(blobs, name):
     X, y, X_tgt = blobs
-    base = DANNClassifier(max_epochs=1, random_state=0)
+    base = DANNClassifier(lambda_max=1.0, max_epochs=1, random_state=0)
     search = GridSearchCV(clone(base), {name: TWO_VALUES[name]}, cv=2, error_score="raise")
     search.fit(X, y, X_tgt=(X_tgt,))
     assert search.best_params_[name] in TWO_VALUES[name]

@@ -300,7 +300,9 @@ def test_source_rows_are_announced_and_several_targets_by_their_code():
 
 def test_the_domain_reaches_our_classifier(far):
     X, y, X_tgt = far
-    classifier = DANNClassifier(input_scaling="domain", max_epochs=5, random_state=0)
+    classifier = DANNClassifier(
+        input_scaling="domain", lambda_max=1.0, max_epochs=5, random_state=0
+    )
     pipe = make_dann_pipeline("passthrough", classifier).fit(X, y, 3 * X_tgt)
     weights = density_ratio_weights(
         pipe[-1].transform(X, domain="source"),

@@ -174,7 +174,7 @@ def test_the_cross_validated_classifier_chooses_as_a_search_by_the_same_score(
 ):
     X, y, X_tgt = digits
     X, X_tgt = (StandardScaler().fit(X).transform(rows) for rows in (X, X_tgt))
-    estimator = DANNClassifier(max_epochs=40, random_state=0)
+    estimator = DANNClassifier(lambda_max=1.0, max_epochs=40, random_state=0)
     pool = DANNClassifierCV([0, 0.3, 1], estimator=estimator, cv=2, scoring=scoring).fit(
         X, y, X_tgt
     )

@@ -147,7 +147,8 @@ class Watched(Callback):
 
 def path_of(moons, **parameters):
     callbacks = [Look(), *parameters.pop("callbacks", ())]
-    fitted = DANNClassifier(max_epochs=2, random_state=0, callbacks=callbacks, **parameters)
+    settings = {"lambda_max": 1.0, "max_epochs": 2, "random_state": 0, **parameters}
+    fitted = DANNClassifier(callbacks=callbacks, **settings)
     fitted.fit(*moons)
     (look,) = (one for _, one in fitted.net_.callbacks_ if isinstance(one, Look))
     return fitted, look.by_hand
@@ -161,7 +162,7 @@ def test_our_own_layers_take_the_short_way(moons):
 def test_custom_modules_frozen_parameters_and_hooks_take_the_general_way(moons):
     assert not path_of(moons, feature_extractor=lambda n: nn.Linear(n, 4))[1]
     fitted, by_hand = path_of(moons, callbacks=[Freezer("feature_extractor.*")])
-    start = DANNClassifier(max_epochs=1, lr=1e-12, random_state=0).fit(*moons)
+    start = DANNClassifier(lambda_max=1.0, max_epochs=1, lr=1e-12, random_state=0).fit(*moons)
     assert not by_hand
     assert_same_weights(fitted.module_.feature_extractor, start.module_.feature_extractor, 1e-8)
     fitted, by_hand = path_of(moons, callbacks=[Watched()])
@@ -194,7 +195,8 @@ class Clear(Callback):
 
 @pytest.mark.parametrize("callback", [Halve, Clear])
 def test_a_callback_may_replace_gradients_step_by_step(moons, by_autograd, callback):
-    settings = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "random_state": 0}
+    settings = {"lambda_max": 1.0, "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0}
+    settings["random_state"] = 0
     fast = DANNClassifier(max_epochs=3, callbacks=[callback], **settings).fit(*moons)
     by_autograd()
     general = DANNClassifier(max_epochs=3, callbacks=[callback], **settings).fit(*moons)
@@ -262,7 +264,13 @@ def test_the_figures_of_several_networks_are_means():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_cuda_the_gradient_by_hand_is_that_of_autograd_too(by_autograd):
     X, y = (rows.numpy() for rows in (torch.randn(300, 5), torch.arange(300) % 3))
-    settings = {"device": "cuda", "max_epochs": 10, "dropout": 0.0, "random_state": 0}
+    settings = {
+        "lambda_max": 1.0,
+        "device": "cuda",
+        "max_epochs": 10,
+        "dropout": 0.0,
+        "random_state": 0,
+    }
     fast = DANNClassifier(n_members=3, **settings).fit(X, y, X + 0.5)
     by_autograd()
     general = DANNClassifier(n_members=3, **settings).fit(X, y, X + 0.5)

@@ -17,7 +17,7 @@ from skdann._optimizers import JointAdam, can_be_joint, optimizer_factory
 
 
 def classifier(**parameters):
-    return DANNClassifier(**{"max_epochs": 3, "random_state": 0, **parameters})
+    return DANNClassifier(**{"lambda_max": 1.0, "max_epochs": 3, "random_state": 0, **parameters})
 
 
 # -- schedules and optimizers ----------------------------------------------------------------

@@ -1,0 +1,161 @@
+"""Choosing: a pool of settings on one record, the safe choice among them, and its report."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from skdann._fitting import is_auto, with_settings
+from skdann._pool import cross_fit
+from skdann._randomness import entropy_of
+from skdann._scaling import usual_scalings
+from skdann._selection import choose_by_signal, choose_from_pool, pool_signals
+
+# What `DANNClassifier` tries where `lambda_max` is "auto"; one source row in so many is held out.
+_LAMBDAS = 0.0, 0.1, 1.0
+_N_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Settings to choose from, and the classifiers that have them; the first is the baseline.
+
+    Attributes
+    ----------
+    settings : list of dict
+    candidates : list of DANNClassifier
+    """
+
+    settings: list
+    candidates: list
+
+    def names(self):
+        """Return the candidates as a reader would write them."""
+        return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.settings]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen from a pool.
+
+    Attributes
+    ----------
+    ranking : list of int
+        As in `Choice`.
+    attributes : dict
+        ``adapted_``, ``verdict_``, ``cv_results_``, ``lambda_path_`` and ``n_splits_``.
+    """
+
+    ranking: list
+    attributes: dict
+
+
+def safe_choice(classifier, data):
+    """Return what a classifier leaves to be chosen, and what is to be said about it.
+
+    Parameters
+    ----------
+    classifier : DANNClassifier
+        Chosen are `lambda_max`, and with it `input_scaling`, where they are "auto".
+    data : TrainingData
+
+    Returns
+    -------
+    settings : dict
+        Parameters to fit with; empty if there is nothing to choose.
+    attributes : dict
+        ``adapted_`` and ``verdict_``, or none.
+    """
+    if not is_auto(classifier.lambda_max) or data.X_target is None:
+        return {}, {}
+    scalings = [classifier.input_scaling]
+    if is_auto(classifier.input_scaling):
+        scalings = usual_scalings(data, classifier.feature_extractor)
+    entropy = entropy_of(classifier.random_state)
+    folds = stratified_folds(data.y_source, _N_FOLDS, np.random.default_rng(entropy))[:1]
+    single = {"random_state": entropy, "n_members": 1, "callbacks": None, "verbose": 0}
+    pool = pool_of(
+        clone(classifier).set_params(**single),
+        {"input_scaling": scalings, "lambda_max": _LAMBDAS},
+    )
+    if folds:
+        chosen = chosen_from(pool, data, folds)
+    else:
+        verdict = "No class has two source rows: nothing can be chosen, and nothing is adapted."
+        chosen = Chosen([0], {"adapted_": False, "verdict_": verdict})
+    settings = {**pool.settings[chosen.ranking[0]], "random_state": entropy}
+    return settings, {name: chosen.attributes[name] for name in ("adapted_", "verdict_")}
+
+
+def pool_of(template, grid):
+    """Return the `Pool` of all combinations of a dict of lists; the last name varies fastest."""
+    settings = [dict(zip(grid, one, strict=True)) for one in itertools.product(*grid.values())]
+    return Pool(settings, [with_settings(template, one) for one in settings])
+
+
+def chosen_from(pool, data, folds, scoring="safe"):
+    """Return what is `Chosen` from a pool by what its candidates say in the folds.
+
+    Parameters
+    ----------
+    pool : Pool
+    data : TrainingData
+        With target rows.
+    folds : list of pairs of int64 ndarrays
+        Source rows to train on, and rows held out.
+    scoring : "safe" or one of `SIGNALS`
+    """
+    signals = pool_signals(cross_fit(pool.candidates, data, folds), data, folds)
+    if scoring == "safe":
+        choice = choose_from_pool(signals, pool.names())
+    else:
+        choice = choose_by_signal(signals, scoring, pool.names())
+    attributes = {
+        "adapted_": choice.index != 0,
+        "verdict_": choice.reason,
+        "cv_results_": _cv_results(pool.settings, signals, choice),
+        "lambda_path_": _lambda_path(pool.settings, signals.of_fold, choice.index),
+        "n_splits_": len(folds),
+    }
+    return Chosen(choice.ranking, attributes)
+
+
+def stratified_folds(codes, n_folds, generator):
+    """Return folds of rows: training rows and held-out rows, about equally many of each class.
+
+    The only row of a class is never held out. Without any row to hold out there are no folds.
+    """
+    fold_of, next_fold = np.full(len(codes), -1), 0
+    for code in np.unique(codes):
+        rows = generator.permutation(np.flatnonzero(codes == code))
+        if len(rows) > 1:
+            fold_of[rows] = (next_fold + np.arange(len(rows))) % n_folds
+            next_fold += len(rows)
+    pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
+    return [(train, held_out) for train, held_out in pairs if len(held_out)]
+
+
+def _cv_results(settings, signals, choice):
+    results = {"params": np.array(settings, dtype=object)}
+    for name in settings[0]:
+        results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
+    for name, values in signals.of_fold.items():
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=1), values.std(axis=1)
+        for fold, of_fold in enumerate(values.T):
+            results[f"split{fold}_{name}"] = of_fold
+        results[f"gain_{name}"], results[f"error_{name}"] = (
+            signals.gains[name],
+            signals.errors[name],
+        )
+    results["merit"] = signals.merit
+    results["beats_baseline"] = choice.beats
+    return results
+
+
+def _lambda_path(settings, scores, chosen):
+    """Return the scores along lambda, all else as in the chosen candidate."""
+    others = [{**one, "lambda_max": None} for one in settings]
+    path = [i for i, other in enumerate(others) if other == others[chosen]]
+    lambdas = np.array([settings[i]["lambda_max"] for i in path])
+    return {"lambda_max": lambdas, **{n: values.mean(axis=1)[path] for n, values in scores.items()}}
