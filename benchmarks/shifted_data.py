@@ -18,7 +18,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +91,56 @@ def pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Iterator[Shif
             X_src, X_tgt, X_test = map(transformer.transform, (X_src, rows.X, rows.X_test))
             arrays = X_src, y_src, X_tgt, X_test, rows.y_test, rows.y
             yield ShiftedPair(dataset, source, target, *arrays)
+
+
+def shifted_pairs(
+    shift: str, datasets: Iterable[str] | None = None, seed: int = 0
+) -> Iterator[ShiftedPair]:
+    """Yield pairs whose shift is as it came, or made, or none at all; see `SHIFTS`."""
+    if shift == "none":
+        yield from unshifted_pairs(datasets, seed)
+    for pair in pairs(datasets, seed) if shift != "none" else ():
+        yield pair if shift == "real" else with_class_shares(pair, SHIFTS[shift], seed)
+
+
+def with_class_shares(pair: ShiftedPair, first: float, seed: int) -> ShiftedPair:
+    """Return the pair with so large a share of the first half of the classes in the target.
+
+    Target and test rows are dropped at random, as few as possible.
+    """
+    classes = np.unique(pair.y_src)
+    of_first = classes[: len(classes) // 2]
+
+    def kept(y: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        groups = [np.flatnonzero(np.isin(y, of_first, invert=i == 1)) for i in (0, 1)]
+        n_rows = min(len(groups[0]) / first, len(groups[1]) / (1 - first))
+        counts = round(n_rows * first), round(n_rows * (1 - first))
+        chosen = [rng.permutation(rows)[:n] for rows, n in zip(groups, counts, strict=True)]
+        return np.sort(np.concatenate(chosen))
+
+    fit, test = kept(pair.y_tgt), kept(pair.y_test)
+    return replace(
+        pair,
+        X_tgt=pair.X_tgt[fit], y_tgt=pair.y_tgt[fit],
+        X_test=pair.X_test[test], y_test=pair.y_test[test],
+    )  # fmt: skip
+
+
+def unshifted_pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Iterator[ShiftedPair]:
+    """Yield each domain cut at random into a source, a target and test rows of equal sizes."""
+    for dataset in DATASETS if datasets is None else datasets:
+        recipe = RECIPES[dataset]
+        for name, (X, y, *_) in recipe.load(data_folder(dataset)).items():
+            part = np.random.default_rng(seed).permutation(len(y)) % 3
+            parts = [np.flatnonzero(part == i) for i in range(3)]
+            rows = [X.iloc[one] if hasattr(X, "iloc") else X[one] for one in parts]
+            transformer = recipe.preprocessing(rows[0]).fit(rows[0])
+            X_src, X_tgt, X_test = map(transformer.transform, rows)
+            y_src, y_tgt, y_test = (y[one] for one in parts)
+            yield ShiftedPair(
+                dataset, name, f"{name} again", X_src, y_src, X_tgt, X_test, y_test, y_tgt
+            )
 
 
 def data_folder(dataset: str) -> Path:
@@ -252,6 +302,10 @@ def load_acs_states(folder: Path) -> dict[str, Domain]:
     states = table["stabbr"].to_numpy(str)
     return {state: Domain(X[states == state], y[states == state]) for state in ACS}
 
+
+# What `shifted_pairs` makes of a pair: "real" leaves it, "none" cuts a domain at random instead,
+# the others drop target rows until the first half of the classes has this share.
+SHIFTS = {"real": None, "10/90": 0.1, "90/10": 0.9, "none": None}
 
 AMAZON = ["books", "dvd", "electronics", "kitchen"]
 OFFICE = ["caltech", "amazon", "webcam", "dslr"]

@@ -1,7 +1,7 @@
 """Target accuracy of classifiers on the 64 pairs source -> target of shifted_data.py.
 
     python benchmarks/target_accuracy.py [--seeds 3] [--datasets ...] [--contestants ...]
-        [--skada-python PYTHON] [--adapt-python PYTHON]
+        [--skada-python PYTHON] [--adapt-python PYTHON] [--shift {real,10/90,90/10,none}]
         [--jobs 2] [--output FILE.md] [--cache FILE.csv]
 
 prints Markdown tables: for every pair the accuracy and the balanced accuracy of each contestant
@@ -12,6 +12,9 @@ network without adaptation, and the Amazon mean next to published ones.
 All contestants are fitted with their default settings, or those that their name tells; "plain
 DANN" has a lambda of 1. The peers, skada's and adapt's DANN, are set up in peers.py, and take part
 where an interpreter that has them is given. Nothing is chosen by a label of the target.
+
+The pairs are as they came, or, by --shift, target rows are dropped until the first half of the
+classes has a share of 10 or 90 %, or a domain is cut at random into source and target.
 
 Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later call fits
 only what is not in it: delete the file (or its rows) after a change to a contestant.
@@ -33,7 +36,7 @@ from hand_written_loop import OnArrays
 from joblib import Parallel, delayed
 from peers import PEERS, started
 from scipy.sparse import issparse
-from shifted_data import DATASETS, ShiftedPair, pairs
+from shifted_data import DATASETS, SHIFTS, ShiftedPair, shifted_pairs
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, recall_score
@@ -126,6 +129,9 @@ CONTESTANTS = {
     "plain DANN": Contestant(functools.partial(dann, lambda_max=1)),
     "skdann": Contestant(dann),
     "skdann CV": Contestant(dann_cv),
+    "label_shift='estimate'": Contestant(
+        functools.partial(dann, lambda_max=1, label_shift="estimate")
+    ),
     "hand-written loop": Contestant(OnArrays),
     "five members": Contestant(functools.partial(dann, n_members=5)),
     **{
@@ -153,7 +159,7 @@ def fit_and_score(pair: ShiftedPair, contestant: str, seed: int) -> dict[str, An
 
 def missing_fits(options: argparse.Namespace, cached: pd.DataFrame) -> Iterator[Any]:
     done = set(cached[COLUMNS[:5]].itertuples(index=False, name=None))
-    for pair in pairs(options.datasets):
+    for pair in shifted_pairs(options.shift, options.datasets):
         for name in options.contestants:
             for seed in range(1 if CONTESTANTS[name].deterministic else options.seeds):
                 if (pair.dataset, pair.source, pair.target, name, seed) not in done:
@@ -271,16 +277,25 @@ def report(results: pd.DataFrame, options: argparse.Namespace) -> str:
     return "\n\n".join(parts)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Print target accuracy as Markdown tables.")
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """The options that `run` looks at."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument("--contestants", nargs="+", choices=[*CONTESTANTS, *PEER_CONTESTANTS])
+    parser.add_argument(
+        "--shift", choices=SHIFTS, default="real", help="made shifts want a --cache of their own"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
-    parser.add_argument("--skada-python", help="interpreter with skada")
-    parser.add_argument("--adapt-python", help="interpreter with adapt")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     parser.add_argument("--cache", type=Path, help="CSV file of the fits, to go on from")
+    return parser
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = make_parser("Print target accuracy as Markdown tables.")
+    parser.add_argument("--contestants", nargs="+", choices=[*CONTESTANTS, *PEER_CONTESTANTS])
+    parser.add_argument("--skada-python", help="interpreter with skada")
+    parser.add_argument("--adapt-python", help="interpreter with adapt")
     options = parser.parse_args()
     at_hand = peer_contestants(options)
     CONTESTANTS.update(at_hand)
