@@ -125,6 +125,15 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         predictions for target rows are to be certain, and not all the same. It takes for granted
         that classes are about as frequent in both domains.
 
+    label_shift : {"ignore", "estimate"}, dict or array-like of shape (n_classes,), default="ignore"
+        Importance-weighted adaptation [6]_ where the classes are not as frequent in the target as
+        in the source: source rows of class y weigh ``p_T(y) / p_S(y)`` in the label loss and in
+        the domain loss. "estimate" holds out `validation_fraction` of the source rows and, after
+        every epoch, moves p_T halfway to the regularised estimate from their confusion and the
+        target's predicted shares. Shares that are known may be given, by label or in the order of
+        `classes_`. Probabilities are then those for the target's shares: nothing is to be
+        corrected afterwards.
+
     optimizer : {"adam", "sgd"}, torch optimizer class or partial of one, default="adam"
         "sgd" has the paper's momentum of 0.9. What a `functools.partial` fixes stays fixed.
 
@@ -216,6 +225,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         Losses are means over the rows of all batches, in nats. With several members the
         figures are means over them, and ``members`` has a dict for each.
 
+    target_shares_ : ndarray of shape (n_classes,) or None
+        Shares of the classes in the target by which source rows were weighed at the end,
+        estimated or given; None with ``label_shift="ignore"`` or without a target.
+
     net_ : skorch.NeuralNet
         The skorch net that was trained.
 
@@ -248,6 +261,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
        smoothing. ICLR.
     .. [5] Krause, A., Perona, P. and Gomes, R. (2010). Discriminative clustering by regularized
        information maximization. NeurIPS.
+    .. [6] Combes, R. T. des et al. (2020). Domain adaptation with conditional distribution
+       matching and generalized label shift. NeurIPS.
 
     Examples
     --------
@@ -564,6 +579,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self.net_ = net
         self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
         self.n_iter_ = len(self.history_)
+        self.target_shares_ = _mean_shares(net.members_)
         self.n_domains_ = max(domains_before, 1 if data.X_target is None else data.n_domains)
         self._n_features_out = net.outputs(data.X_source[:1], "embedding").shape[1]
         self.classes_ = data.classes
@@ -603,6 +619,12 @@ def _check_total_rows(total_rows):
             f"total_rows must be an integer >= 1 or None, got {total_rows!r}: it is the number "
             "of source rows that all calls of partial_fit together will bring."
         )
+
+
+def _mean_shares(networks):
+    """Return the mean of the networks' class shares of the target, or None."""
+    shares = [n.target_shares.numpy(force=True) for n in networks if n.target_shares is not None]
+    return np.mean(shares, axis=0) if shares else None
 
 
 def _finished(row):

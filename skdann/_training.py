@@ -298,7 +298,6 @@ class AdversarialNet(NeuralNet):
                 self._validate(X.valid)
                 if self.plan.estimates_shares:
                     self._estimate_shares(X)
-                self._estimate_shares(X)
                 self._end_epoch(X)
                 if self.stop_requested_:
                     break

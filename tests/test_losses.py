@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from skdann._losses import cross_entropy, cross_entropy_gradient, hits, row_losses
+from skdann._losses import (
+    certainty_weights,
+    cross_entropy,
+    cross_entropy_gradient,
+    hits,
+    negative_information,
+    negative_information_gradient,
+    row_losses,
+)
+from skdann.metrics import info_max
 
 # Three rows with the probabilities 1/4, 3/4 - 3/4, 1/4 - 1/2, 1/2.
 LOGITS = torch.tensor([[0.0, math.log(3)], [math.log(3), 0.0], [5.0, 5.0]])
@@ -11,10 +20,19 @@ CODES = torch.tensor([1, 1, 0])
 LOSS_OF_ROW = [math.log(4 / 3), math.log(4), math.log(2)]
 
 
-def gradient(logits, codes, weights=None):
+def gradient(logits, codes, weights=None, smoothing=0.0):
     logits = logits.clone().requires_grad_()
-    cross_entropy(logits, codes, weights).backward()
+    cross_entropy(logits, codes, weights, smoothing).backward()
     return logits.grad
+
+
+def drawn(*shape, scale=1.0, seed=0):
+    return scale * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def laid_out(logits, dim):
+    """Return (k, n_rows, n_codes) with the codes at `dim`."""
+    return logits if dim == -1 else logits.mT.contiguous()
 
 
 # -- cross-entropy ---------------------------------------------------------------------------
@@ -88,12 +106,92 @@ def test_the_gradient_by_hand_is_that_of_autograd_for_each_network(weighted):
         torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.parametrize("dim", [-1, 1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_with_smoothing_it_is_that_of_autograd_too(weighted, dim):
+    logits, codes = drawn(4, 5, 3), torch.arange(20).view(4, 5) % 3
+    weights = torch.arange(20.0).view(4, 5) if weighted else None
+    actual = laid_out(cross_entropy_gradient(laid_out(logits, dim), codes, weights, dim, 0.2), dim)
+    for i in range(4):
+        expected = gradient(logits[i], codes[i], weights[i] if weighted else None, 0.2)
+        torch.testing.assert_close(actual[i], expected)
+    assert not torch.allclose(actual, cross_entropy_gradient(logits, codes, weights))
+
+
 def test_row_losses_are_those_whose_mean_is_the_loss():
     weights = torch.tensor([0.5, 2.0, 3.0])
     torch.testing.assert_close(row_losses(LOGITS, CODES), torch.tensor(LOSS_OF_ROW))
     stacked = row_losses(LOGITS.expand(2, 3, 2), CODES.expand(2, 3), weights.expand(2, 3))
     assert stacked.shape == (2, 3)
     torch.testing.assert_close(stacked.mean(dim=1)[1], cross_entropy(LOGITS, CODES, weights))
+
+
+# -- smoothing -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 2.0, 3.0])])
+def test_smoothing_spreads_a_share_of_each_label_over_all_codes(weights):
+    own, other = cross_entropy(LOGITS, CODES, weights), cross_entropy(LOGITS, 1 - CODES, weights)
+    loss = cross_entropy(LOGITS, CODES, weights, smoothing=0.2)
+    torch.testing.assert_close(loss, 0.9 * own + 0.1 * other)
+
+
+# -- information -----------------------------------------------------------------------------
+
+
+def test_negative_information_is_mean_entropy_minus_entropy_of_the_mean():
+    of_rows = [math.log(4) - 0.75 * math.log(3)] * 2 + [math.log(2)]
+    expected = sum(of_rows) / 3 - math.log(2)  # the mean of the three is 1/2, 1/2
+    assert negative_information(LOGITS).item() == pytest.approx(expected)
+
+
+def test_negative_information_is_minus_the_info_max_score():
+    logits = drawn(40, 3, scale=3.0)
+    expected = -info_max(logits.double().softmax(dim=1).numpy())
+    assert negative_information(logits).item() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("dim", [-1, 1])
+def test_its_gradient_by_hand_is_that_of_autograd_for_each_network(dim):
+    logits = drawn(2, 7, 3, scale=2.0)
+    actual = laid_out(negative_information_gradient(laid_out(logits, dim), dim), dim)
+    for i in range(2):
+        own = logits[i].clone().requires_grad_()
+        negative_information(own).backward()
+        torch.testing.assert_close(actual[i], own.grad)
+    assert actual.abs().max() > 0.01
+
+
+def test_information_and_its_gradient_are_finite_for_sure_predictions():
+    logits = torch.tensor([[300.0, 0.0], [0.0, 300.0], [300.0, 0.0]])
+    assert math.isfinite(negative_information(logits).item())
+    assert negative_information_gradient(logits[None]).isfinite().all()
+
+
+# -- certainty -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [-1, -2])
+def test_certainty_weights_have_mean_one_in_each_domain(dim):
+    logits = drawn(2, 10, 3, scale=2.0)
+    logits[:, 4:] *= 5  # surer about the target
+    weights = certainty_weights(logits if dim == -1 else logits.mT, 4, dim)
+    assert weights.shape == (2, 10)
+    torch.testing.assert_close(weights[:, :4].mean(dim=1), torch.ones(2))
+    torch.testing.assert_close(weights[:, 4:].mean(dim=1), torch.ones(2))
+    assert (weights.std(dim=1) > 0.05).all()
+
+
+def test_a_certain_row_weighs_more_by_one_plus_exp_of_minus_entropy():
+    sure, unsure = [40.0, 0.0], [0.0, 0.0]
+    weights = certainty_weights(torch.tensor([sure, unsure, unsure, unsure, sure, sure]), 3)
+    # Before they are divided by their mean: 2 and 1 + 1/2.
+    torch.testing.assert_close(weights[:3], torch.tensor([2, 1.5, 1.5]) * 3 / 5)
+    torch.testing.assert_close(weights[3:], torch.tensor([1.5, 2, 2]) * 3 / 5.5)
+
+
+def test_certainty_weights_carry_no_gradient():
+    assert not certainty_weights(drawn(6, 3).requires_grad_(), 3).requires_grad
 
 
 # -- hits ------------------------------------------------------------------------------------
