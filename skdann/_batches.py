@@ -429,8 +429,8 @@ def _at(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
 
 
 def _tensor_view(array: np.ndarray) -> Tensor:
-    if any(stride < 0 for stride in array.strides):  # torch has none
-        array = np.ascontiguousarray(array)
+    if any(stride < 0 for stride in array.strides):  # torch has none, not even of a single row
+        array = array.copy()
     with warnings.catch_warnings():
         # Memory maps may be read-only; nothing here writes to a table.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
