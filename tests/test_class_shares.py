@@ -1,0 +1,263 @@
+"""Label shift while training: class shares of the target, and the weights of source rows."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from torch import nn
+
+from skdann import DANNClassifier
+from skdann._batches import Batch
+from skdann._class_shares import (
+    ClassWeights,
+    class_weights,
+    estimated_shares,
+    shares_of_source,
+    shares_to_start_from,
+)
+from skdann._inputs import SourceOnlyWarning, read_training_data
+
+X = np.arange(16.0).reshape(8, 2)
+Y = np.array(["a", "b", "c", "b", "a", "b", "b", "b"])
+FEW = {"lambda_max": 1.0, "max_epochs": 2, "random_state": 0}
+
+
+def record(y=Y, weight=None, target=True, classes=None):
+    rows = np.arange(2.0 * len(y)).reshape(-1, 2)
+    estimator, X_tgt = DANNClassifier(), rows + 1 if target else None
+    return read_training_data(
+        rows, y, X_tgt, weight, class_weight=None, estimator=estimator, classes=classes
+    )
+
+
+def shifted(seed=0, n_rows=400, share=0.1):
+    """Two classes that overlap, half and half in the source and one to nine in the target."""
+    rng = np.random.default_rng(seed)
+    y, y_tgt = np.arange(n_rows) % 2, (rng.uniform(size=n_rows) > share).astype(int)
+    rows, rows_tgt = (rng.normal(size=(n_rows, 2)) + 2 * one[:, None] for one in (y, y_tgt))
+    return rows, y, rows_tgt, y_tgt
+
+
+# -- shares before training ------------------------------------------------------------------
+
+
+def test_the_source_has_the_shares_of_its_rows():
+    np.testing.assert_allclose(shares_of_source(record()), [2 / 8, 5 / 8, 1 / 8])
+
+
+def test_sample_weights_count_in_the_shares_of_the_source():
+    weight = np.where(Y == "a", 3.0, 1.0)
+    np.testing.assert_allclose(shares_of_source(record(weight=weight)), [6 / 12, 5 / 12, 1 / 12])
+
+
+def test_a_class_that_has_no_row_has_no_share():
+    shares = shares_of_source(record(classes=["a", "b", "c", "d"]))
+    np.testing.assert_allclose(shares, [2 / 8, 5 / 8, 1 / 8, 0])
+
+
+@pytest.mark.parametrize(
+    "given", [[0.2, 0.5, 0.3], np.array([0.2, 0.5, 0.3]), {"c": 0.3, "a": 0.2, "b": 0.5}]
+)
+def test_shares_are_given_in_the_order_of_the_classes_or_by_label(given):
+    shares = shares_to_start_from(given, record())
+    assert shares.dtype == torch.float32
+    torch.testing.assert_close(shares, torch.tensor([0.2, 0.5, 0.3]))
+
+
+def test_estimates_start_from_the_shares_of_the_source():
+    shares = shares_to_start_from("estimate", record())
+    torch.testing.assert_close(shares, torch.tensor([2 / 8, 5 / 8, 1 / 8]))
+    assert shares_to_start_from("estimate", record(target=False)) is None
+    assert shares_to_start_from("ignore", record()) is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [0.5, 0.5],
+        [[0.2, 0.5, 0.3]],
+        [-0.1, 0.8, 0.3],
+        [0.2, 0.5, 0.4],
+        [0.2, 0.5, np.nan],
+        [0.2, 0.5, "many"],
+        {"a": 0.5, "b": 0.5},
+        {"a": 0.2, "b": 0.5, "d": 0.3},
+        {"a": 0.2, "b": 0.5, "c": 0.2, "d": 0.1},
+        {"a": 0.2, "b": 0.5, "c": None},
+        {"a": 0.2, "b": 0.5, "c": 0.4},
+        "guess",
+        0.5,
+    ],
+    ids=repr,
+)
+def test_unfit_shares_are_refused_and_leave_the_classifier_as_it_was(bad):
+    clf = DANNClassifier(**FEW).fit(X, Y, X + 1)
+    before = vars(clf.set_params(label_shift=bad)).copy()
+    with pytest.raises(ValueError, match="label_shift"):
+        clf.fit(X, Y, X + 1)
+    assert vars(clf) == before
+    with pytest.raises(ValueError, match="label_shift"):
+        (fresh := DANNClassifier(label_shift=bad, **FEW)).fit(X, Y, X + 1)
+    assert not hasattr(fresh, "classes_")
+
+
+# -- weights ---------------------------------------------------------------------------------
+
+
+def test_weights_times_the_shares_of_the_source_are_those_of_the_target():
+    data, target = record(weight=np.where(Y == "a", 3.0, 1.0)), torch.tensor([0.2, 0.5, 0.3])
+    weights = class_weights(target, data)
+    assert weights.dtype == torch.float32
+    torch.testing.assert_close(weights * torch.from_numpy(shares_of_source(data)).float(), target)
+
+
+def test_a_class_without_source_rows_weighs_nothing():
+    data = record(classes=["a", "b", "c", "d"])
+    weights = class_weights(torch.tensor([0.2, 0.5, 0.1, 0.2]), data)
+    torch.testing.assert_close(weights, torch.tensor([0.8, 0.8, 0.8, 0.0]))
+
+
+def batch_of(label_weight=None, domain_weight=None, target=True):
+    """Two networks, two source rows and three target rows."""
+    y, domain = torch.tensor([[0, 1], [2, 2]]), torch.tensor([[0, 0, 1, 1, 1]] * 2)
+    return Batch(torch.zeros(2, 5, 2), y, label_weight, domain if target else None, domain_weight)
+
+
+def weigh(batch):
+    # Shares of the source 1/4, 5/8, 1/8: weights 2, 0.8, 0 and 1, 1, 1.
+    shares = [torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.25, 0.625, 0.125])]
+    return ClassWeights(shares, [record(), record()])(batch)
+
+
+def test_only_source_rows_are_weighed_in_both_losses():
+    batch = weigh(batch_of())
+    torch.testing.assert_close(batch.label_weight, torch.tensor([[2, 0.8], [1, 1]]))
+    expected = torch.tensor([[2, 0.8, 1, 1, 1], [1, 1, 1, 1, 1]])
+    torch.testing.assert_close(batch.domain_weight, expected)
+
+
+def test_weights_that_are_there_already_are_multiplied():
+    label, domain = torch.tensor([[3.0, 5.0], [7.0, 0.0]]), torch.arange(10.0).view(2, 5)
+    batch = weigh(batch_of(label, domain))
+    torch.testing.assert_close(batch.label_weight, torch.tensor([[6.0, 4.0], [7.0, 0.0]]))
+    expected = torch.tensor([[0, 0.8, 2, 3, 4], [5, 6, 7, 8, 9]])
+    torch.testing.assert_close(batch.domain_weight, expected)
+
+
+def test_without_target_rows_there_is_only_the_label_loss():
+    batch = weigh(batch_of(target=False))
+    torch.testing.assert_close(batch.label_weight, torch.tensor([[2, 0.8], [1, 1]]))
+    assert batch.domain is batch.domain_weight is None
+
+
+# -- estimates -------------------------------------------------------------------------------
+
+CONFUSION = np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.2], [0.1, 0.1, 0.7]])
+SHIFTED = np.array([0.1, 0.3, 0.6])
+
+
+def predictions(n_source, n_target):
+    """Return what would be said of rows of three equal classes, and of the shifted target."""
+    codes = np.arange(n_source) % 3
+    return record(codes), CONFUSION.T[codes], np.tile(CONFUSION @ SHIFTED, (n_target, 1))
+
+
+def test_shares_are_recovered_from_the_confusion():
+    held_out, of_held_out, of_target = predictions(3000, 9000)
+    found = estimated_shares(of_held_out, held_out, of_target)
+    np.testing.assert_allclose(found, SHIFTED, atol=0.02)
+
+
+def test_with_few_rows_they_stay_near_those_of_the_source():
+    errors = []
+    for n_rows in (3, 30, 3000):
+        held_out, of_held_out, of_target = predictions(n_rows, n_rows)
+        found = estimated_shares(of_held_out, held_out, of_target)
+        assert found.sum() == pytest.approx(1)
+        errors.append(abs(found - 1 / 3).max())
+    assert errors[0] < 0.1 < errors[1] < errors[2]
+
+
+def test_a_class_of_which_no_row_is_held_out_gives_no_nan():
+    held_out, of_held_out, of_target = predictions(300, 300)
+    held_out = record(np.where(held_out.y_source == 2, 0, held_out.y_source), classes=range(3))
+    found = estimated_shares(of_held_out, held_out, of_target)
+    assert np.isfinite(found).all() and (found >= 0).all() and found.sum() == pytest.approx(1)
+
+
+# -- end to end ------------------------------------------------------------------------------
+
+
+def test_shifted_shares_are_found_and_cost_no_accuracy():
+    rows, y, rows_tgt, y_tgt = shifted()
+    settings = {"lambda_max": 1.0, "max_epochs": 60, "random_state": 0}
+    plain = DANNClassifier(**settings).fit(rows, y, rows_tgt)
+    clf = DANNClassifier(label_shift="estimate", **settings).fit(rows, y, rows_tgt)
+    np.testing.assert_allclose(clf.target_shares_, [0.1, 0.9], atol=0.1)
+    assert plain.target_shares_ is None
+    assert clf.score(rows_tgt, y_tgt) >= plain.score(rows_tgt, y_tgt)
+
+
+def test_a_share_moves_halfway_after_each_epoch(monkeypatch):
+    rows, y, rows_tgt, _ = shifted()
+    monkeypatch.setattr("skdann._training.estimated_shares", lambda *_: np.array([0.1, 0.9]))
+    settings = {**FEW, "label_shift": "estimate"}
+    for max_epochs, share in [(1, 0.3), (2, 0.2), (3, 0.15)]:
+        clf = DANNClassifier(**{**settings, "max_epochs": max_epochs}).fit(rows, y, rows_tgt)
+        np.testing.assert_allclose(clf.target_shares_, [share, 1 - share], atol=0.005)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_shares_that_are_given_stay_as_they_are(early_stopping):
+    rows, y, rows_tgt, _ = shifted()
+    settings = {**FEW, "early_stopping": early_stopping, "max_epochs": 4}
+    clf = DANNClassifier(label_shift={1: 0.7, 0: 0.3}, **settings).fit(rows, y, rows_tgt)
+    np.testing.assert_allclose(clf.target_shares_, [0.3, 0.7], rtol=1e-6)
+
+
+def test_shares_of_the_source_change_nothing_and_others_the_predictions(blobs):
+    same, plain, shifts = (
+        DANNClassifier(label_shift=shares, **FEW).fit(*blobs).predict_proba(blobs[2])
+        for shares in ([1 / 3] * 3, "ignore", [0.8, 0.1, 0.1])
+    )
+    np.testing.assert_allclose(same, plain, atol=1e-4)
+    assert shifts[:, 0].mean() > plain[:, 0].mean() + 0.02
+
+
+def test_without_a_target_nothing_is_estimated():
+    rows, y, *_ = shifted()
+    with pytest.warns(SourceOnlyWarning) as caught:
+        clf = DANNClassifier(label_shift="estimate", **FEW).fit(rows, y)
+    assert len(caught) == 1
+    assert clf.target_shares_ is None
+    assert "valid_accuracy" not in clf.history_[-1]
+
+
+def test_the_shares_of_an_ensemble_are_means_over_its_members():
+    rows, y, rows_tgt, _ = shifted()
+    clf = DANNClassifier(label_shift="estimate", n_members=2, **FEW).fit(rows, y, rows_tgt)
+    own = [member.target_shares.numpy() for member in clf.net_.members_]
+    assert not np.allclose(*own, atol=1e-4)
+    np.testing.assert_allclose(clf.target_shares_, np.mean(own, axis=0))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_members": 2},
+        {"early_stopping": True, "n_iter_no_change": 3},
+        {"lambda_max": 0},
+        {"lambda_max": "auto"},
+        {"feature_extractor": lambda n: nn.Sequential(nn.Linear(n, 8), nn.ReLU())},
+    ],
+    ids=["members", "early-stopping", "lambda-0", "lambda-auto", "general-path"],
+)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_shares_are_estimated_with_other_options_too(changes, kind):
+    rows, y, rows_tgt, _ = shifted(n_rows=200)
+    settings = {**FEW, "max_epochs": 12, "lr": 0.01, **changes}
+    clf = DANNClassifier(label_shift="estimate", **settings).fit(kind(rows), y, kind(rows_tgt))
+    assert clf.target_shares_.shape == (2,)
+    assert clf.target_shares_.sum() == pytest.approx(1, abs=1e-5)
+    assert clf.target_shares_[0] < 0.35
+    assert np.isfinite(clf.predict_proba(rows_tgt)).all()
