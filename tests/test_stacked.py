@@ -23,13 +23,16 @@ CPU = torch.device("cpu")
 STEPS = 50
 
 
-def network(seed=0, **changes):
+def network(seed=0, target_shares=None, **changes):
     sizes = {
         "hidden_layer_sizes": (12, 8), "label_hidden_layer_sizes": (),
         "domain_hidden_layer_sizes": (10,), "activation": "relu", "dropout": 0.5,
     }  # fmt: skip
     (streams,) = random_streams(seed, CPU)
-    return build_network(Architecture(**{**sizes, **changes}), (5,), 3, 2, streams)
+    built = build_network(Architecture(**{**sizes, **changes}), (5,), 3, 2, streams)
+    if target_shares is not None:
+        built.target_shares = torch.tensor(target_shares)
+    return built
 
 
 def made_data(seed=0, n_rows=160, weights=False, target=True):
@@ -116,6 +119,66 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
     for row, expected in zip(fast.history, general.history, strict=True):
         for name in expected.keys() - {"seconds", "batches"}:
             assert row[name] == pytest.approx(expected[name], abs=1e-5), name
+
+
+MULTILINEAR = {"conditioning": "multilinear"}
+# 4,200 products: random mixtures stand for them.
+WIDE = {**MULTILINEAR, "hidden_layer_sizes": (12, 1400)}
+SHARES = {"target_shares": [0.6, 0.1, 0.3]}
+TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entropy": (0.5,)}
+
+
+@pytest.mark.parametrize("lambda_max", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("architecture", "terms", "weights"),
+    [
+        (MULTILINEAR, {}, False),
+        (WIDE, {}, False),
+        *[({}, {name: value}, False) for name, value in TERMS.items()],
+        ({}, TERMS, True),
+        (SHARES, {}, False),
+        (SHARES, {}, True),
+        ({**MULTILINEAR, **SHARES}, TERMS, True),
+        ({**MULTILINEAR, **SHARES, "activation": "tanh", "dropout": 0.0}, TERMS, True),
+        ({**WIDE, **SHARES}, TERMS, True),
+    ],
+    ids=["multilinear", "random-products", *TERMS, "terms", "shares", "weights-and-shares",
+         "all", "all-tanh", "all-random-products"],
+)  # fmt: skip
+def test_with_each_option_too(by_autograd, architecture, terms, weights, lambda_max):
+    start, data = network(**architecture), made_data(weights=weights)
+    fast = trained([start], [1], [data], lambda_max=[lambda_max], **terms)
+    by_autograd()
+    general = trained([start], [1], [data], lambda_max=[lambda_max], **terms)
+    assert_same_weights(fast.module_, general.module_, 2e-5)
+    for row, expected in zip(fast.history, general.history, strict=True):
+        for name in ("label_loss", "domain_loss", "domain_accuracy"):
+            assert row[name] == pytest.approx(expected[name], abs=1e-5), name
+
+
+@pytest.mark.parametrize(
+    ("architecture", "terms"),
+    [*(({}, {name: value}) for name, value in TERMS.items()), (SHARES, {})],
+)
+def test_no_option_is_without_effect(architecture, terms):
+    data = made_data()
+    with_it = trained([network(**architecture)], [1], [data], lambda_max=[1.0], **terms)
+    without = trained([network()], [1], [data], lambda_max=[1.0])
+    with pytest.raises(AssertionError):
+        assert_same_weights(with_it.module_, without.module_, 2e-4)
+
+
+def test_at_lambda_0_target_entropy_moves_the_features_and_the_domain_classifier_does_not():
+    start, data = network(), made_data()
+    plain = trained([start], [1], [data], lambda_max=[0.0])
+    # The domain classifier's own loss is another; the features don't hear of it.
+    smooth = trained([start], [1], [data], lambda_max=[0.0], domain_label_smoothing=0.2)
+    informed = trained([start], [1], [data], lambda_max=[0.0], target_entropy=(0.5,))
+    for part in ("feature_extractor", "label_predictor"):
+        own, other, moved = (getattr(n.module_, part) for n in (plain, smooth, informed))
+        assert_same_weights(own, other, 0.0)
+        with pytest.raises(AssertionError):
+            assert_same_weights(own, moved, 1e-3)
 
 
 def test_the_domain_classifier_stays_as_it_was_without_target_rows():
@@ -225,6 +288,40 @@ def test_each_of_several_networks_is_as_if_trained_alone(monkeypatch, group_byte
         for row, expected in zip(together.history, alone.history, strict=True):
             for name in ("label_loss", "domain_loss", "domain_accuracy", "lambda"):
                 assert row["members"][i][name] == pytest.approx(expected[name], abs=1e-4)
+
+
+@pytest.mark.parametrize("architecture", [{}, MULTILINEAR])
+def test_each_of_several_networks_has_options_of_its_own(architecture):
+    own_shares = [[0.6, 0.1, 0.3], [0.1, 0.1, 0.8], None, None, [0.2, 0.5, 0.3], None]
+    members = [network(i, shares, **architecture) for i, shares in enumerate(own_shares)]
+    data = [made_data(i, weights=i % 2 == 0) for i in range(6)]
+    lambda_max, target_entropy = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
+    terms = {"domain_label_smoothing": 0.2, "entropy_weighting": True}
+    together = trained(
+        members, range(6), data, lambda_max=lambda_max, target_entropy=target_entropy, **terms
+    )
+    for i, member in enumerate(members):
+        terms["target_entropy"] = (target_entropy[i],)
+        alone = trained([member], [i], [data[i]], lambda_max=[lambda_max[i]], **terms)
+        assert_same_weights(together.members_[i], alone.module_, 1e-4)
+        for row, expected in zip(together.history, alone.history, strict=True):
+            for name in ("label_loss", "domain_loss", "domain_accuracy"):
+                assert row["members"][i][name] == pytest.approx(expected[name], abs=1e-4)
+
+
+@pytest.mark.parametrize("lambda_max", [0.0, 1.0])
+def test_networks_that_differ_only_in_target_entropy_come_out_as_alone(lambda_max):
+    values, data = [0.5, 0.0, 2.0], made_data()
+    together = trained(
+        [network() for _ in values], [1] * 3, [data] * 3,
+        lambda_max=[lambda_max] * 3, target_entropy=tuple(values), lasting=True,
+    )  # fmt: skip
+    for member, value in zip(together.members_, values, strict=True):
+        alone = trained([network()], [1], [data], lambda_max=[lambda_max], target_entropy=(value,))
+        assert_same_weights(member, alone.module_, 1e-4)
+    for other in together.members_[1:]:
+        with pytest.raises(AssertionError):
+            assert_same_weights(together.members_[0], other, 1e-3)
 
 
 def test_networks_may_have_rows_of_their_own_out_of_one_array():
