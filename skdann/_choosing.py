@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import clone
 
-from skdann._fitting import is_auto, with_settings
+from skdann._fitting import is_auto, passes_of_full_fit, with_settings
 from skdann._pool import cross_fit
 from skdann._randomness import entropy_of
 from skdann._scaling import usual_scalings
@@ -75,6 +75,8 @@ def safe_choice(classifier, data):
     entropy = entropy_of(classifier.random_state)
     folds = stratified_folds(data.y_source, _N_FOLDS, np.random.default_rng(entropy))[:1]
     single = {"random_state": entropy, "n_members": 1, "callbacks": None, "verbose": 0}
+    # As many passes as the fit that follows makes: on small data a third of the steps less.
+    single["max_epochs"] = passes_of_full_fit(classifier, len(data.y_source))
     pool = pool_of(
         clone(classifier).set_params(**single),
         {"input_scaling": scalings, "lambda_max": _LAMBDAS},

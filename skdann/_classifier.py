@@ -50,6 +50,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     gradient back to the feature extractor times minus lambda: the features learn to predict
     the label and *not* to give the domain away. One gradient step trains all three.
 
+    By default it adapts only where that is safe. Nine candidates, three strengths of adaptation
+    for each of three scalings, are trained without a third of the source rows and asked what can
+    be known without target labels; the network without adaptation stays unless another does
+    better by all signals, as in `DANNClassifierCV`. `verdict_` says what was chosen and why.
+
     Read more in the user guide, ``docs/user_guide.md``.
 
     Parameters
@@ -87,18 +92,24 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         is 1 for the source plus the number of target domains; it must return logits. The
         gradient reversal stands in front of it in any case.
 
-    input_scaling : {"none", "source", "both", "domain"}, default="none"
+    input_scaling : {"auto", "none", "source", "both", "domain"}, default="auto"
         How columns are scaled, as the first thing in the network and without a copy of the data:
         to mean 0 and deviation 1 by the statistics of the source rows, of both domains (each
         with half the weight), or of each domain by its own, and cut at +-8. A column that is
         constant in the rows that its statistics come from becomes 0; sparse columns are not
         shifted. With "domain", what `predict` and the others are given counts as target rows
         unless their `domain` says otherwise. `partial_fit` takes the statistics of its first
-        chunk.
+        chunk. "auto" is "none" for sparse `X`, for a `feature_extractor` of your own, and where
+        the largest deviation of a source column is in [0.1, 3] and no mean beyond 3; else
+        "source". Where lambda is chosen, the scaling is chosen with it: from that one, "both" (for
+        sparse `X` "source") and "domain".
 
-    lambda_max : float >= 0, default=1.0
+    lambda_max : float >= 0 or "auto", default="auto"
         Strength of adaptation at the end of `lambda_schedule`. With 0 the classifier is the
-        source-only network, and the domain classifier only watches.
+        source-only network, and the domain classifier only watches; 1.0 is plain DANN, the
+        paper's. "auto" chooses from 0, 0.1 and 1 without target labels, for about six times the
+        cost of a fit. What cannot be chosen is 1.0: in `partial_fit`, and in `fit` without
+        `X_tgt`, where it has no effect.
 
     lambda_schedule : {"ramp", "constant"} or callable, default="ramp"
         What multiplies `lambda_max` at progress p, the share of training that is done, in
@@ -218,6 +229,16 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     n_iter_ : int
         Epochs trained.
 
+    lambda_max_, input_scaling_ : float, str
+        What was given, or chosen.
+
+    adapted_ : bool
+        Whether something was chosen over the network without adaptation; only if `lambda_max` is
+        "auto", and after a `fit` with `X_tgt`.
+
+    verdict_ : str
+        What was chosen and why, in a sentence; set where `adapted_` is.
+
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
         ``domain_loss, domain_accuracy``, where 0.5 means that source and target can't be
@@ -238,6 +259,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     See Also
     --------
+    DANNClassifierCV : Chooses from a pool of your own, on all folds, and tells all scores.
+    adaptation_report : What an adaptation was up against, and what it did.
     sklearn.neural_network.MLPClassifier : The same kind of network for one domain.
 
     Notes
@@ -248,7 +271,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     ``transform_input=["X_tgt"]``, or the steps in front see the source only.
 
     Adaptation assumes that the domains differ in their inputs, and that classes are about as
-    frequent in both. Where class shares differ much, it can do harm.
+    frequent in both. Where class shares differ much, a given lambda can do harm: see
+    `label_shift`.
 
     References
     ----------
@@ -266,14 +290,23 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     Examples
     --------
-    The target is the source turned by 35 degrees, and has no labels:
+    The target rows are tilted digits, and have no labels:
 
     >>> from skdann import DANNClassifier
-    >>> from skdann.datasets import make_rotated_moons
-    >>> X_src, y_src, X_tgt, y_tgt = make_rotated_moons(random_state=0)
+    >>> from skdann.datasets import make_rotated_moons, make_tilted_digits
+    >>> X_src, y_src, X_tgt, y_tgt = make_tilted_digits(n_source=300, random_state=0)
     >>> clf = DANNClassifier(random_state=0).fit(X_src, y_src, X_tgt)
+    >>> clf.adapted_, clf.input_scaling_
+    (True, 'domain')
     >>> baseline = DANNClassifier(lambda_max=0, random_state=0).fit(X_src, y_src, X_tgt)
     >>> clf.score(X_tgt, y_tgt) > baseline.score(X_tgt, y_tgt)
+    True
+
+    Plain DANN, on the paper's moons that are turned by 35 degrees:
+
+    >>> X_src, y_src, X_tgt, y_tgt = make_rotated_moons(random_state=0)
+    >>> dann = DANNClassifier(lambda_max=1.0, random_state=0).fit(X_src, y_src, X_tgt)
+    >>> baseline.fit(X_src, y_src, X_tgt).score(X_tgt, y_tgt) < dann.score(X_tgt, y_tgt)
     True
 
     In a Pipeline the target passes the same scaler:

@@ -232,6 +232,12 @@ def n_passes(settings):
     return _AUTO_EPOCHS if settings.max_epochs == "auto" else settings.max_epochs
 
 
+def passes_of_full_fit(settings, n_source):
+    """Return the number of epochs of a full fit on so many source rows."""
+    batch_size = batch_size_for(settings, n_passes(settings) * n_source)
+    return n_epochs(settings, math.ceil(n_source / min(batch_size, n_source)))
+
+
 def n_epochs(settings, steps_per_epoch):
     """Return the number of epochs of a full fit."""
     if settings.max_epochs != "auto":
