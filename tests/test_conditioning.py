@@ -80,6 +80,11 @@ def test_equal_seeds_draw_equal_mixtures():
         assert not torch.equal(getattr(one, name), getattr(other, name))
 
 
+def test_mixtures_move_and_are_saved_with_their_network():
+    assert drawn(WIDE).state_dict().keys() == {"of_embedding", "of_probability"}
+    assert not drawn(5).state_dict()
+
+
 # -- gradient and stacks ---------------------------------------------------------------------
 
 
