@@ -133,6 +133,7 @@ TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entro
     ("architecture", "terms", "weights"),
     [
         (MULTILINEAR, {}, False),
+        ({**MULTILINEAR, "label_hidden_layer_sizes": (6,)}, {}, False),
         (WIDE, {}, False),
         *[({}, {name: value}, False) for name, value in TERMS.items()],
         ({}, TERMS, True),
@@ -142,7 +143,7 @@ TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entro
         ({**MULTILINEAR, **SHARES, "activation": "tanh", "dropout": 0.0}, TERMS, True),
         ({**WIDE, **SHARES}, TERMS, True),
     ],
-    ids=["multilinear", "random-products", *TERMS, "terms", "shares", "weights-and-shares",
+    ids=["multilinear", "multilinear-deeper", "random-products", *TERMS, "terms", "shares", "weights-and-shares",
          "all", "all-tanh", "all-random-products"],
 )  # fmt: skip
 def test_with_each_option_too(by_autograd, architecture, terms, weights, lambda_max):
