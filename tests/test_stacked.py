@@ -143,8 +143,8 @@ TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entro
         ({**MULTILINEAR, **SHARES, "activation": "tanh", "dropout": 0.0}, TERMS, True),
         ({**WIDE, **SHARES}, TERMS, True),
     ],
-    ids=["multilinear", "multilinear-deeper", "random-products", *TERMS, "terms", "shares", "weights-and-shares",
-         "all", "all-tanh", "all-random-products"],
+    ids=["multilinear", "multilinear-deeper", "random-products", *TERMS, "terms", "shares",
+         "weights-and-shares", "all", "all-tanh", "all-random-products"],
 )  # fmt: skip
 def test_with_each_option_too(by_autograd, architecture, terms, weights, lambda_max):
     start, data = network(**architecture), made_data(weights=weights)
