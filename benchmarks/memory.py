@@ -57,7 +57,7 @@ def labels(n_rows: int) -> np.ndarray:
 def fit(make: Callable[..., Any], n_rows: int, n_features: int, **settings: Any) -> Callable:
     def prepared() -> Callable[[], Any]:
         data = make(n_rows, n_features, 0), labels(n_rows), make(n_rows, n_features, 1)
-        return lambda: DANNClassifier(max_epochs=1, **settings).fit(*data)
+        return lambda: DANNClassifier(lambda_max=1.0, max_epochs=1, **settings).fit(*data)
 
     return prepared
 
@@ -65,7 +65,9 @@ def fit(make: Callable[..., Any], n_rows: int, n_features: int, **settings: Any)
 def predict(make: Callable[..., Any], n_rows: int, n_features: int) -> Callable:
     def prepared() -> Callable[[], Any]:
         X = make(n_rows, n_features, 0)
-        classifier = DANNClassifier(max_epochs=1).fit(X[:500], labels(500), X[500:1000])
+        classifier = DANNClassifier(lambda_max=1.0, max_epochs=1).fit(
+            X[:500], labels(500), X[500:1000]
+        )
         return lambda: classifier.predict_proba(X)
 
     return prepared

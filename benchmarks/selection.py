@@ -33,7 +33,7 @@ from sklearn.model_selection import StratifiedKFold
 from target_accuracy import markdown, points
 
 from skdann import DANNClassifier
-from skdann._classifier import fit_together
+from skdann._fitting import fit_together
 from skdann._inputs import read_training_data
 from skdann._pool import cross_fit
 from skdann._selection import choose_from_pool, choose_from_search, pool_signals

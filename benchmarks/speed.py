@@ -32,7 +32,7 @@ from target_accuracy import markdown
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._classifier import fit_together
+from skdann._fitting import fit_together
 from skdann._inputs import read_training_data
 
 LOOP = "hand-written loop"
@@ -91,7 +91,7 @@ def many(options: argparse.Namespace) -> str:
 def predictions(options: argparse.Namespace) -> str:
     """Time of predictions of 1,000,000 x 50 / a bare forward pass in chunks of 8,192 rows"""
     torch.set_num_threads(options.threads)
-    classifier = DANNClassifier(max_epochs=1, random_state=0).fit(*made_data(2000, 50))
+    classifier = DANNClassifier(lambda_max=1.0, max_epochs=1).fit(*made_data(2000, 50))
     X = np.random.default_rng(0).normal(size=(1_000_000, 50)).astype(np.float32)
     network, rows = classifier.module_, []
     of_labels = lambda x: network.label_logits(network.embed(x)).softmax(dim=1)  # noqa: E731
@@ -126,7 +126,7 @@ def growth(options: argparse.Namespace) -> str:
     rows = []
     for n_features in (50, 500):
         sizes = {f"{n:,}": made_data(n, n_features) for n in (2_000, 20_000, 200_000)}
-        classifier = DANNClassifier(batch_size=64, max_epochs=1, random_state=0)
+        classifier = DANNClassifier(lambda_max=1.0, batch_size=64, max_epochs=1)
         contestants = {
             name: functools.partial(classifier.fit, *data) for name, data in sizes.items()
         }
@@ -166,17 +166,20 @@ def own_contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
     data = made_data(n_rows, n_features)
     tensors = [torch.from_numpy(array) for array in data]
     settings = {"batch_size": batch_size, "max_epochs": epochs, "random_state": 0}
+    chosen = DANNClassifier(**settings)
+    settings["lambda_max"] = 1.0
     # The loop leaves out the last, incomplete batch: on few rows it needs more epochs.
     loop_epochs = round(epochs * -(-n_rows // batch_size) / (n_rows // batch_size))
     loop = HandWrittenDANN(batch_size=batch_size, epochs=loop_epochs)
-    default = DANNClassifier(**settings)
+    plain = DANNClassifier(**settings)
     general = DANNClassifier(feature_extractor=custom_features, callbacks=[Listening()], **settings)
     perceptron = MLPClassifier(
         (N_HIDDEN,), batch_size=batch_size, max_iter=epochs, n_iter_no_change=epochs
     )
     return {
         LOOP: lambda: loop.fit(*tensors),
-        "skdann": lambda: default.fit(*data),
+        "skdann": lambda: plain.fit(*data),
+        "skdann, lambda chosen": lambda: chosen.fit(*data),
         "skdann, general path": lambda: general.fit(*data),
         "MLPClassifier (source only)": lambda: perceptron.fit(*data[:2]),
     }

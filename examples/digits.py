@@ -1,7 +1,7 @@
 """Digits that moved: source only, adapted, and trained on the target's own labels.
 
 Two shifts of the handwritten digits that come with scikit-learn, and the same network for both,
-with its default settings. Tilted digits are a shift where adaptation pays. On digits blended into
+by default. Tilted digits are a shift where adaptation pays. On digits blended into
 photographs, as small as these and as few, it hardly does.
 
 All accuracies are of target rows that no fit has seen, means over three random states. Only the

@@ -158,9 +158,9 @@ class DomainBatches:
     def block(self, taken: _Taken) -> list[_Block]:
         """Return these rows: the source's, and the target's where it brings them."""
         data = self.data
-        parts = [self.tables.block(data.X_source, _at(data.source_rows, taken.source))]
+        parts = [self.tables.block(data.X_source, at_rows(data.source_rows, taken.source))]
         if taken.target is not None:
-            parts.append(self.tables.block(data.X_target, _at(data.target_rows, taken.target)))
+            parts.append(self.tables.block(data.X_target, at_rows(data.target_rows, taken.target)))
         return parts
 
     def columns(self, taken: _Taken) -> list[np.ndarray | None]:
@@ -403,6 +403,23 @@ def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator)
     return held
 
 
+def stratified_folds(
+    codes: np.ndarray, n_folds: int, generator: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds of rows: training rows and held-out rows, about equally many of each class.
+
+    The only row of a class is never held out. Without any row to hold out there are no folds.
+    """
+    fold_of, next_fold = np.full(len(codes), -1), 0
+    for code in np.unique(codes):
+        rows = generator.permutation(np.flatnonzero(codes == code))
+        if len(rows) > 1:
+            fold_of[rows] = (next_fold + np.arange(len(rows))) % n_folds
+            next_fold += len(rows)
+    pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
+    return [(train, held_out) for train, held_out in pairs if len(held_out)]
+
+
 def selected_rows(
     data: TrainingData, source: np.ndarray, target: np.ndarray | None
 ) -> TrainingData:
@@ -410,10 +427,10 @@ def selected_rows(
     X_target = target_domain = target_rows = None
     if target is not None and target.any() and data.target_domain is not None:
         X_target, target_domain = data.X_target, data.target_domain[target]
-        target_rows = _at(data.target_rows, np.flatnonzero(target))
+        target_rows = at_rows(data.target_rows, np.flatnonzero(target))
     return replace(
         data,
-        source_rows=_at(data.source_rows, np.flatnonzero(source)),
+        source_rows=at_rows(data.source_rows, np.flatnonzero(source)),
         y_source=data.y_source[source],
         label_weight=None if data.label_weight is None else data.label_weight[source],
         domain_weight=None if data.domain_weight is None else data.domain_weight[source],
@@ -423,7 +440,7 @@ def selected_rows(
     )
 
 
-def _at(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
+def at_rows(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
     """Return where in the array the rows are whose positions among those that count are given."""
     return positions if rows is None else rows[positions]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import clone
 
-from skdann._fitting import is_auto, passes_of_full_fit, with_settings
+from skdann._batches import stratified_folds
+from skdann._fitting import is_auto, with_settings
 from skdann._pool import cross_fit
-from skdann._randomness import entropy_of
 from skdann._scaling import usual_scalings
 from skdann._selection import choose_by_signal, choose_from_pool, pool_signals
 
@@ -57,7 +57,8 @@ def safe_choice(classifier, data):
     Parameters
     ----------
     classifier : DANNClassifier
-        Chosen are `lambda_max`, and with it `input_scaling`, where they are "auto".
+        With an int as random state. Chosen are `lambda_max`, and with it `input_scaling`, where
+        they are "auto".
     data : TrainingData
 
     Returns
@@ -72,11 +73,9 @@ def safe_choice(classifier, data):
     scalings = [classifier.input_scaling]
     if is_auto(classifier.input_scaling):
         scalings = usual_scalings(data, classifier.feature_extractor)
-    entropy = entropy_of(classifier.random_state)
-    folds = stratified_folds(data.y_source, _N_FOLDS, np.random.default_rng(entropy))[:1]
-    single = {"random_state": entropy, "n_members": 1, "callbacks": None, "verbose": 0}
-    # As many passes as the fit that follows makes: on small data a third of the steps less.
-    single["max_epochs"] = passes_of_full_fit(classifier, len(data.y_source))
+    generator = np.random.default_rng(classifier.random_state)
+    folds = stratified_folds(data.y_source, _N_FOLDS, generator)[:1]
+    single = {"n_members": 1, "callbacks": None, "verbose": 0}
     pool = pool_of(
         clone(classifier).set_params(**single),
         {"input_scaling": scalings, "lambda_max": _LAMBDAS},
@@ -86,8 +85,9 @@ def safe_choice(classifier, data):
     else:
         verdict = "No class has two source rows: nothing can be chosen, and nothing is adapted."
         chosen = Chosen([0], {"adapted_": False, "verdict_": verdict})
-    settings = {**pool.settings[chosen.ranking[0]], "random_state": entropy}
-    return settings, {name: chosen.attributes[name] for name in ("adapted_", "verdict_")}
+    return pool.settings[chosen.ranking[0]], {
+        name: chosen.attributes[name] for name in ("adapted_", "verdict_")
+    }
 
 
 def pool_of(template, grid):
@@ -121,21 +121,6 @@ def chosen_from(pool, data, folds, scoring="safe"):
         "n_splits_": len(folds),
     }
     return Chosen(choice.ranking, attributes)
-
-
-def stratified_folds(codes, n_folds, generator):
-    """Return folds of rows: training rows and held-out rows, about equally many of each class.
-
-    The only row of a class is never held out. Without any row to hold out there are no folds.
-    """
-    fold_of, next_fold = np.full(len(codes), -1), 0
-    for code in np.unique(codes):
-        rows = generator.permutation(np.flatnonzero(codes == code))
-        if len(rows) > 1:
-            fold_of[rows] = (next_fold + np.arange(len(rows))) % n_folds
-            next_fold += len(rows)
-    pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
-    return [(train, held_out) for train, held_out in pairs if len(held_out)]
 
 
 def _cv_results(settings, signals, choice):

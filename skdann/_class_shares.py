@@ -47,39 +47,40 @@ def shares_of_source(data: TrainingData) -> np.ndarray:
     return counts / counts.sum()
 
 
-def shares_to_start_from(label_shift: Any, data: TrainingData) -> Tensor | None:
-    """Return the target's class shares as `label_shift` has them before training; None to ignore.
+def known_shares(label_shift: Any, data: TrainingData) -> Tensor | None:
+    """Return the target's class shares as `label_shift` gives them; None for "ignore".
 
     Raises
     ------
     ValueError
-        Where given shares don't fit the classes, naming `label_shift`.
+        Where the shares don't fit the classes, naming `label_shift`.
     """
     if isinstance(label_shift, str):
-        if label_shift == "ignore" or data.X_target is None:
-            return None
-        return torch.from_numpy(shares_of_source(data)).float()
+        return None
     return torch.from_numpy(_given(label_shift, data.classes)).float()
 
 
 def estimated_shares(
-    of_held_out: np.ndarray, held_out: TrainingData, of_target: np.ndarray
+    of_source: np.ndarray, data: TrainingData, rows: np.ndarray, of_target: np.ndarray
 ) -> np.ndarray:
-    """Return the target's class shares by the confusion on source rows held out.
+    """Return the target's class shares by the confusion on source rows.
 
     Parameters
     ----------
-    of_held_out : ndarray of shape (n_held_out, n_classes)
-        Class probabilities of the source rows held out.
-    held_out : TrainingData
+    of_source : ndarray of shape (n_rows, n_classes)
+        Class probabilities of the source rows, from networks that were not trained on them.
+    data : TrainingData
+    rows : int64 ndarray of shape (n_rows,)
+        Which source rows of `data` these are.
     of_target : ndarray of shape (n_target, n_classes)
+        Class probabilities of the target rows.
     """
-    confusion = np.eye(of_target.shape[1])  # a class without a row held out counts as told right
-    for code in np.unique(held_out.y_source):
-        confusion[:, code] = of_held_out[held_out.y_source == code].mean(axis=0)
-    noise = 1.0 / len(of_held_out) + 1.0 / len(of_target)
+    codes, confusion = data.y_source[rows], np.eye(len(data.classes))
+    for code in np.unique(codes):  # a class without such a row counts as told right
+        confusion[:, code] = of_source[codes == code].mean(axis=0)
+    noise = 1.0 / len(of_source) + 1.0 / len(of_target)
     predicted = of_target.mean(axis=0, dtype=np.float64)
-    return regularised_shares(confusion, predicted, shares_of_source(held_out), noise)
+    return regularised_shares(confusion, predicted, shares_of_source(data), noise)
 
 
 class ClassWeights:

@@ -19,8 +19,10 @@ from skdann._fitting import (
     CHOSEN,
     Fit,
     batch_size_for,
+    estimates_shares,
     fit_together,
     is_auto,
+    mean_shares,
     member_batches,
     n_passes,
     new_net,
@@ -36,7 +38,7 @@ from skdann._inputs import (
 )
 from skdann._network import ACTIVATIONS
 from skdann._predicting import DomainAdversarialMixin
-from skdann._randomness import random_streams
+from skdann._randomness import entropy_of, random_streams
 from skdann._scaling import SCALINGS, domain_codes
 from skdann._training import EpochData
 
@@ -137,13 +139,12 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         that classes are about as frequent in both domains.
 
     label_shift : {"ignore", "estimate"}, dict or array-like of shape (n_classes,), default="ignore"
-        Importance-weighted adaptation [6]_ where the classes are not as frequent in the target as
-        in the source: source rows of class y weigh ``p_T(y) / p_S(y)`` in the label loss and in
-        the domain loss. "estimate" holds out `validation_fraction` of the source rows and, after
-        every epoch, moves p_T halfway to the regularised estimate from their confusion and the
-        target's predicted shares. Shares that are known may be given, by label or in the order of
-        `classes_`. Probabilities are then those for the target's shares: nothing is to be
-        corrected afterwards.
+        What is done about class shares that differ between the domains. Source rows of class y
+        weigh ``p_T(y) / p_S(y)`` in the label loss and in the domain loss [6]_, so the
+        probabilities are those for the target's shares. p_T is given, by label or in the order of
+        `classes_`, or estimated from the confusion of source rows and the predicted shares of the
+        target: regularised, by two networks without adaptation, each trained on one half of the
+        source, before the fit. Estimates that follow the training, as in [6]_, can run away.
 
     optimizer : {"adam", "sgd"}, torch optimizer class or partial of one, default="adam"
         "sgd" has the paper's momentum of 0.9. What a `functools.partial` fixes stays fixed.
@@ -248,7 +249,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     target_shares_ : ndarray of shape (n_classes,) or None
         Shares of the classes in the target by which source rows were weighed at the end,
-        estimated or given; None with ``label_shift="ignore"`` or without a target.
+        estimated or given; None if they are to be ignored, or there is no target to estimate them.
 
     net_ : skorch.NeuralNet
         The skorch net that was trained.
@@ -479,12 +480,13 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         """
         goes_on = self.warm_start and hasattr(self, "net_")
         data = self._read(X, y, X_tgt, sample_weight, self.classes_ if goes_on else None)
+        one = with_settings(self, {"random_state": entropy_of(self.random_state)})
         if goes_on:
             self._check_continues(data, "warm_start")
             values, found = self._chosen(), {}
         else:
-            values, found = safe_choice(self, data)
-        one = with_settings(self, values)
+            values, found = safe_choice(one, data)
+        one.set_params(**values)
         fit_together([one], [data])
         for name in set(vars(one)) - set(self.get_params(deep=False)):
             setattr(self, name, getattr(one, name))
@@ -527,6 +529,12 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self : DANNClassifier
         """
         _check_total_rows(total_rows)
+        if estimates_shares(self):
+            raise ValueError(
+                "label_shift='estimate' needs all rows at once, which partial_fit never sees. Give "
+                "the target's class shares, such as label_shift={'no': 0.8, 'yes': 0.2}, or say "
+                "'ignore'."
+            )
         first = not hasattr(self, "net_")
         if not first:
             validate_data(self, X, reset=False, skip_check_array=True)
@@ -612,7 +620,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self.net_ = net
         self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
         self.n_iter_ = len(self.history_)
-        self.target_shares_ = _mean_shares(net.members_)
+        self.target_shares_ = mean_shares(net.members_)
         self.n_domains_ = max(domains_before, 1 if data.X_target is None else data.n_domains)
         self._n_features_out = net.outputs(data.X_source[:1], "embedding").shape[1]
         self.classes_ = data.classes
@@ -652,12 +660,6 @@ def _check_total_rows(total_rows):
             f"total_rows must be an integer >= 1 or None, got {total_rows!r}: it is the number "
             "of source rows that all calls of partial_fit together will bring."
         )
-
-
-def _mean_shares(networks):
-    """Return the mean of the networks' class shares of the target, or None."""
-    shares = [n.target_shares.numpy(force=True) for n in networks if n.target_shares is not None]
-    return np.mean(shares, axis=0) if shares else None
 
 
 def _finished(row):

@@ -9,15 +9,24 @@ import math
 import numbers
 from dataclasses import dataclass
 
+import numpy as np
 from sklearn.base import clone
 
-from skdann._batches import DomainBatches, RowTables, split_validation
-from skdann._class_shares import shares_to_start_from
+from skdann._batches import (
+    DomainBatches,
+    RowTables,
+    at_rows,
+    selected_rows,
+    split_validation,
+    stratified_folds,
+    unwatched,
+)
+from skdann._class_shares import estimated_shares, known_shares, shares_of_source
 from skdann._devices import resolve_device
 from skdann._network import Architecture, build_network
 from skdann._optimizers import optimizer_factory
-from skdann._randomness import random_streams
-from skdann._scaling import fit_scaling, usual_scalings
+from skdann._randomness import entropy_of, random_streams
+from skdann._scaling import domain_codes, fit_scaling, usual_scalings
 from skdann._schedules import lambda_schedule, lr_schedule
 from skdann._training import AdversarialNet, EpochData, TrainingPlan
 
@@ -96,6 +105,12 @@ def with_settings(classifier, values):
     return other.set_params(**values)
 
 
+def mean_shares(networks):
+    """Return the mean of the networks' class shares of the target, or None."""
+    shares = [n.target_shares.numpy(force=True) for n in networks if n.target_shares is not None]
+    return np.mean(shares, axis=0) if shares else None
+
+
 def joined(classifiers):
     """Return an ensemble of fitted classifiers: the first one, with the members of all.
 
@@ -108,6 +123,7 @@ def joined(classifiers):
     ensemble.__dict__.update(classifiers[0].__dict__)
     ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
     ensemble.n_members = len(ensemble.net_.members_)
+    ensemble.target_shares_ = mean_shares(ensemble.net_.members_)
     ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
     return ensemble
 
@@ -126,13 +142,70 @@ def fit_together(classifiers, records):
     device = resolve_device(classifiers[0].device)
     tables = RowTables(device)
     fits = []
+    shares = {}  # of each record and scaling
     for classifier, data in zip(classifiers, records, strict=True):
         goes_on = classifier.warm_start and hasattr(classifier, "net_")
         start = classifier.net_.members_ if goes_on else None
-        fits.append(prepared_fit(plain(classifier, data), data, device, tables, start=start))
+        settings = with_shares(plain(classifier, data), data, shares)
+        fits.append(prepared_fit(settings, data, device, tables, start=start))
     nets = trained(fits, device)
     for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
         classifier._keep(net, data, fit.settings, fit.batch_size)
+
+
+def with_shares(settings, data, found):
+    """Return the settings with the target's class shares in place of label_shift="estimate".
+
+    `found` holds the estimates so far: candidates of a pool share them.
+    """
+    if not estimates_shares(settings):
+        return settings
+    shares = "ignore"
+    if data.X_target is not None:
+        key = id(data), settings.input_scaling
+        if key not in found:
+            found[key] = _estimate(settings, data)
+        shares = found[key]
+    return with_settings(settings, {"label_shift": shares})
+
+
+def _estimate(settings, data):
+    """Return the target's class shares by two networks, each on one half of the source alone.
+
+    Neither adapted nor weighted: a network that is, on a wrong estimate, predicts what confirms
+    it, and estimates that follow its training can run away.
+    """
+    entropy = entropy_of(settings.random_state)
+    folds = stratified_folds(data.y_source, 2, np.random.default_rng(entropy))
+    if not folds:
+        return shares_of_source(data)
+    alone = {
+        **{"lambda_max": 0.0, "target_entropy": 0.0, "label_shift": "ignore", "n_members": 1},
+        **{"early_stopping": False, "warm_start": False, "callbacks": None, "verbose": 0},
+        **{"random_state": entropy},
+    }
+    networks = [clone(settings).set_params(**alone) for _ in folds]
+    every = np.ones(len(data.target_domain), dtype=bool)
+    masks = [np.isin(np.arange(len(data.y_source)), train) for train, _ in folds]
+    fit_together(networks, [unwatched(selected_rows(data, one, every)) for one in masks])
+    rows = np.concatenate([held_out for _, held_out in folds])
+    of_source = [
+        class_probabilities(network, data.X_source, at_rows(data.source_rows, held_out), 0)
+        for network, (_, held_out) in zip(networks, folds, strict=True)
+    ]
+    domains = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
+    of_target = [
+        class_probabilities(network, data.X_target, data.target_rows, domains)
+        for network in networks
+    ]
+    return estimated_shares(np.concatenate(of_source), data, rows, np.mean(of_target, axis=0))
+
+
+def class_probabilities(classifier, X, rows=None, domain=None):
+    """Return the class probabilities of rows of a record, or of all."""
+    return classifier.net_.outputs(
+        X, "label_logits", lambda logits: logits.softmax(dim=1), rows=rows, domain=domain
+    )
 
 
 def prepared_fit(settings, data, device, tables, *, start=None):
@@ -192,7 +265,6 @@ def new_net(fits, device):
         target_entropy=tuple(map(float, of_members("target_entropy"))),
         domain_label_smoothing=settings.domain_label_smoothing,
         entropy_weighting=settings.entropy_weighting,
-        estimates_shares=estimates_shares(settings),
         lambda_schedule=lambda_schedule(settings.lambda_schedule, settings.gamma),
         optimizer=optimizer_factory(
             settings.optimizer, of_members("lr"), of_members("weight_decay")
@@ -218,7 +290,7 @@ def new_networks(settings, train, streams, start=None):
         networks = copy.deepcopy(start)
     for data, network in zip(train, networks, strict=True):
         network.input_scaling = fit_scaling(data, settings.input_scaling)
-        network.target_shares = shares_to_start_from(settings.label_shift, data)
+        network.target_shares = known_shares(settings.label_shift, data)
     return networks
 
 
@@ -230,12 +302,6 @@ def estimates_shares(settings):
 def n_passes(settings):
     """Return the passes over the source rows, before `max_epochs` knows the steps."""
     return _AUTO_EPOCHS if settings.max_epochs == "auto" else settings.max_epochs
-
-
-def passes_of_full_fit(settings, n_source):
-    """Return the number of epochs of a full fit on so many source rows."""
-    batch_size = batch_size_for(settings, n_passes(settings) * n_source)
-    return n_epochs(settings, math.ceil(n_source / min(batch_size, n_source)))
 
 
 def n_epochs(settings, steps_per_epoch):
@@ -272,9 +338,7 @@ def _kind(fit):
 
 
 def _split(settings, data, streams):
-    if not settings.early_stopping and not (
-        estimates_shares(settings) and data.X_target is not None
-    ):
+    if not settings.early_stopping:
         return data, None
     return split_validation(
         data, settings.validation_fraction, streams.source_holdout, streams.target_holdout

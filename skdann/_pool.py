@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdann._batches import selected_rows, unwatched
-from skdann._fitting import estimates_shares, fit_together, n_epochs
+from skdann._fitting import class_probabilities, fit_together, n_epochs
 from skdann._scaling import domain_codes
 
 # A reverse fit starts from trained weights: so much of a fit's epochs is enough.
@@ -54,9 +54,12 @@ def cross_fit(candidates, data, folds):
         records += [record] * len(candidates)
         held_out += [test] * len(candidates)
     _fit(forward, records)
-    source = [_proba(c, data.X_source, rows, 0) for c, rows in zip(forward, held_out, strict=True)]
+    source = [
+        class_probabilities(c, data.X_source, rows, 0)
+        for c, rows in zip(forward, held_out, strict=True)
+    ]
     codes = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
-    target = [_proba(c, data.X_target, None, codes) for c in forward]
+    target = [class_probabilities(c, data.X_target, None, codes) for c in forward]
     reverse = _reverse_probas(forward, target, data, held_out)
     results = [FoldResult(*three) for three in zip(source, target, reverse, strict=True)]
     return [results[i :: len(candidates)] for i in range(len(candidates))]
@@ -81,9 +84,7 @@ def reversed_classifier(fitted, n_target):
 
 def learns_from_target(classifier):
     """Tell whether target rows change the label predictor, by more than their input scaling."""
-    return (
-        classifier.lambda_max > 0 or classifier.target_entropy > 0 or (estimates_shares(classifier))
-    )
+    return classifier.lambda_max > 0 or classifier.target_entropy > 0
 
 
 def _fit(classifiers, records):
@@ -112,7 +113,7 @@ def _reverse_probas(forward, target_probas, data, held_out):
     if fits:
         _fit(fits, records)
     for i, fitted in zip(places, fits, strict=True):
-        probas[i] = _proba(fitted, data.X_source, held_out[i])
+        probas[i] = class_probabilities(fitted, data.X_source, held_out[i])
     return probas
 
 
@@ -129,12 +130,6 @@ def _reversed_record(data, rows):
         target_rows=rows,
         target_domain=np.ones(len(rows), dtype=np.int64),
         n_domains=2,
-    )
-
-
-def _proba(classifier, X, rows=None, domain=None):
-    return classifier.net_.outputs(
-        X, "label_logits", lambda logits: logits.softmax(dim=1), rows=rows, domain=domain
     )
 
 

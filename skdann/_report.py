@@ -206,7 +206,7 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
     >>> from skdann import adaptation_report
     >>> from skdann.datasets import make_rotated_moons
     >>> X_src, y_src, X_tgt, _ = make_rotated_moons(400, rotation=0, random_state=0)
-    >>> clf = DANNClassifier(max_epochs=30, random_state=0).fit(X_src, y_src, X_tgt)
+    >>> clf = DANNClassifier(lambda_max=1.0, max_epochs=30, random_state=0).fit(X_src, y_src, X_tgt)
     >>> adaptation_report(clf, X_src, y_src, X_tgt).verdicts
     {'no_shift': 'The domains were already alike: nothing to gain.'}
     """

@@ -8,7 +8,6 @@ record doesn't need.
 from __future__ import annotations
 
 import copy
-import functools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from skdann._batches import Batch, DomainBatches, Rows, StackedBatches, row_chunks
 from skdann._callbacks import EpochClock, KeepBest, ProgressBar
-from skdann._class_shares import ClassWeights, class_weights, estimated_shares
+from skdann._class_shares import ClassWeights, class_weights
 from skdann._devices import threads_for
 from skdann._inputs import TrainingData
 from skdann._losses import hits, row_losses
@@ -37,9 +36,6 @@ from skdann._stacked import StackedObjective, can_be_stacked, step_bytes
 
 # Weights and passing values of the networks of one step: as many networks as this go together.
 _GROUP_BYTES = 16 * 2**20
-
-# Class shares are estimated from about so many target rows: their error is below half a percent.
-_ROWS_FOR_SHARES = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,6 @@ class TrainingPlan:
     target_entropy: tuple[float, ...]
     domain_label_smoothing: float
     entropy_weighting: bool
-    estimates_shares: bool
     lambda_schedule: Schedule
     optimizer: OptimizerFactory
     lr_schedule: Schedule
@@ -296,8 +291,6 @@ class AdversarialNet(NeuralNet):
                 self.notify("on_epoch_begin", dataset_train=X.train, dataset_valid=X.valid)
                 self.run_single_epoch(X.train, training=True, prefix="train", step_fn=None)
                 self._validate(X.valid)
-                if self.plan.estimates_shares:
-                    self._estimate_shares(X)
                 self._end_epoch(X)
                 if self.stop_requested_:
                     break
@@ -367,32 +360,6 @@ class AdversarialNet(NeuralNet):
         shares = [self.members_[i].target_shares for i in group.members]
         known = [one for one in shares if one is not None]
         return ClassWeights(known, group.data) if known else None
-
-    def _estimate_shares(self, data: EpochData) -> None:
-        """Move each network's class shares of the target halfway to what its epoch has shown."""
-        for network, batches, held_out in zip(self.members_, data.train, data.valid, strict=True):
-            shares, train = network.target_shares, batches.data
-            if shares is None or held_out is None or train.target_domain is None:
-                continue
-            every = max(1, len(train.target_domain) // _ROWS_FOR_SHARES)
-            rows = (
-                np.arange(len(train.target_domain))
-                if train.target_rows is None
-                else train.target_rows
-            )
-            domain = torch.from_numpy(train.target_domain[::every])
-            of_source = self._probabilities(network, held_out.X_source, held_out.source_rows, 0)
-            of_target = self._probabilities(network, train.X_target, rows[::every], domain)
-            found = estimated_shares(of_source, held_out, of_target)
-            shares.add_(torch.from_numpy(found).to(shares)).div_(2)
-
-    def _probabilities(
-        self, network: DomainAdversarialNetwork, X: Any, rows: Any, domain: Tensor | int
-    ) -> np.ndarray:
-        softmax = functools.partial(torch.softmax, dim=1)
-        return self.outputs(
-            X, "label_logits", softmax, rows=rows, networks=[network], domain=domain
-        )
 
     def _notify_batch_end(self, logits: Logits, batch: Batch, first: Batch) -> None:
         loss = row_losses(logits.label, batch.y, batch.label_weight).mean()

@@ -36,13 +36,14 @@ MAY_IMPORT = {
         "_stacked", "_record", "_callbacks",
     },
     "_fitting": {
-        "sklearn", "_randomness", "_devices", "_batches", "_scaling", "_network", "_schedules",
-        "_class_shares", "_optimizers", "_training",
+        "numpy", "sklearn", "_randomness", "_devices", "_batches", "_scaling", "_network",
+        "_schedules", "_class_shares", "_optimizers", "_training",
     },
     "_selection": {"numpy", "scipy"},
     "_pool": {"numpy", "sklearn", "_batches", "_scaling", "_fitting"},
     "_choosing": {
-        "numpy", "sklearn", "_randomness", "_scaling", "_fitting", "_selection", "_pool",
+        "numpy", "sklearn", "_batches", "_scaling", "_fitting", "_selection",
+        "_pool",
     },
     "_predicting": {"sklearn"},
     "_classifier": {

@@ -6,14 +6,14 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from skdann import DANNClassifier
+from skdann import DANNClassifier, _fitting
 from skdann._batches import Batch
 from skdann._class_shares import (
     ClassWeights,
     class_weights,
     estimated_shares,
+    known_shares,
     shares_of_source,
-    shares_to_start_from,
 )
 from skdann._inputs import SourceOnlyWarning, read_training_data
 
@@ -59,16 +59,9 @@ def test_a_class_that_has_no_row_has_no_share():
     "given", [[0.2, 0.5, 0.3], np.array([0.2, 0.5, 0.3]), {"c": 0.3, "a": 0.2, "b": 0.5}]
 )
 def test_shares_are_given_in_the_order_of_the_classes_or_by_label(given):
-    shares = shares_to_start_from(given, record())
+    shares = known_shares(given, record())
     assert shares.dtype == torch.float32
     torch.testing.assert_close(shares, torch.tensor([0.2, 0.5, 0.3]))
-
-
-def test_estimates_start_from_the_shares_of_the_source():
-    shares = shares_to_start_from("estimate", record())
-    torch.testing.assert_close(shares, torch.tensor([2 / 8, 5 / 8, 1 / 8]))
-    assert shares_to_start_from("estimate", record(target=False)) is None
-    assert shares_to_start_from("ignore", record()) is None
 
 
 @pytest.mark.parametrize(
@@ -164,7 +157,7 @@ def predictions(n_source, n_target):
 
 def test_shares_are_recovered_from_the_confusion():
     held_out, of_held_out, of_target = predictions(3000, 9000)
-    found = estimated_shares(of_held_out, held_out, of_target)
+    found = estimated_shares(of_held_out, held_out, np.arange(len(of_held_out)), of_target)
     np.testing.assert_allclose(found, SHIFTED, atol=0.02)
 
 
@@ -172,7 +165,7 @@ def test_with_few_rows_they_stay_near_those_of_the_source():
     errors = []
     for n_rows in (3, 30, 3000):
         held_out, of_held_out, of_target = predictions(n_rows, n_rows)
-        found = estimated_shares(of_held_out, held_out, of_target)
+        found = estimated_shares(of_held_out, held_out, np.arange(len(of_held_out)), of_target)
         assert found.sum() == pytest.approx(1)
         errors.append(abs(found - 1 / 3).max())
     assert errors[0] < 0.1 < errors[1] < errors[2]
@@ -181,7 +174,7 @@ def test_with_few_rows_they_stay_near_those_of_the_source():
 def test_a_class_of_which_no_row_is_held_out_gives_no_nan():
     held_out, of_held_out, of_target = predictions(300, 300)
     held_out = record(np.where(held_out.y_source == 2, 0, held_out.y_source), classes=range(3))
-    found = estimated_shares(of_held_out, held_out, of_target)
+    found = estimated_shares(of_held_out, held_out, np.arange(len(of_held_out)), of_target)
     assert np.isfinite(found).all() and (found >= 0).all() and found.sum() == pytest.approx(1)
 
 
@@ -198,13 +191,62 @@ def test_shifted_shares_are_found_and_cost_no_accuracy():
     assert clf.score(rows_tgt, y_tgt) >= plain.score(rows_tgt, y_tgt)
 
 
-def test_a_share_moves_halfway_after_each_epoch(monkeypatch):
+def test_the_estimate_is_made_by_networks_that_neither_adapt_nor_weigh(monkeypatch):
+    seen = []
+
+    def fit_together(classifiers, records):
+        seen.append((classifiers, records))
+        return kept(classifiers, records)
+
+    kept = _fitting.fit_together
+    monkeypatch.setattr(_fitting, "fit_together", fit_together)
     rows, y, rows_tgt, _ = shifted()
-    monkeypatch.setattr("skdann._training.estimated_shares", lambda *_: np.array([0.1, 0.9]))
-    settings = {**FEW, "label_shift": "estimate"}
-    for max_epochs, share in [(1, 0.3), (2, 0.2), (3, 0.15)]:
-        clf = DANNClassifier(**{**settings, "max_epochs": max_epochs}).fit(rows, y, rows_tgt)
-        np.testing.assert_allclose(clf.target_shares_, [share, 1 - share], atol=0.005)
+    DANNClassifier(label_shift="estimate", target_entropy=0.5, **FEW).fit(rows, y, rows_tgt)
+    ((classifiers, records),) = seen
+    for one, data in zip(classifiers, records, strict=True):
+        assert (one.lambda_max, one.target_entropy, one.label_shift) == (0, 0, "ignore")
+        assert len(data.source_rows) == 200  # the other half is for the confusion
+    assert not set(records[0].source_rows) & set(records[1].source_rows)
+
+
+def test_no_row_is_held_out_for_the_estimate():
+    rows, y, rows_tgt, _ = shifted()
+    estimated = DANNClassifier(label_shift="estimate", **FEW).fit(rows, y, rows_tgt)
+    given = DANNClassifier(label_shift=estimated.target_shares_, **FEW).fit(rows, y, rows_tgt)
+    np.testing.assert_allclose(
+        estimated.predict_proba(rows_tgt), given.predict_proba(rows_tgt), atol=1e-5
+    )
+
+
+def test_equal_candidates_share_an_estimate(monkeypatch):
+    estimates = []
+
+    def estimate(settings, data):
+        estimates.append(data)
+        return kept(settings, data)
+
+    kept = _fitting._estimate
+    monkeypatch.setattr(_fitting, "_estimate", estimate)
+    rows, y, rows_tgt, _ = shifted(n_rows=90)
+    settings = {"label_shift": "estimate", "max_epochs": 2, "random_state": 0}
+    DANNClassifier(input_scaling="both", **settings).fit(rows, y, rows_tgt)
+    assert len(estimates) <= 2 + 3 + 1  # with and without target rows, back from each, the last
+
+
+def test_chunks_are_no_base_for_an_estimate():
+    rows, y, rows_tgt, _ = shifted()
+    clf = DANNClassifier(label_shift="estimate")
+    with pytest.raises(ValueError, match="partial_fit never sees"):
+        clf.partial_fit(rows, y, rows_tgt)
+    assert not hasattr(clf, "classes_")
+    clf.set_params(label_shift=[0.1, 0.9]).partial_fit(rows, y, rows_tgt)
+    np.testing.assert_allclose(clf.target_shares_, [0.1, 0.9], rtol=1e-6)
+
+
+def test_classes_of_one_row_leave_the_shares_of_the_source():
+    rows = np.random.default_rng(0).normal(size=(4, 3))
+    clf = DANNClassifier(label_shift="estimate", **FEW).fit(rows, list("abcd"), rows + 0.1)
+    np.testing.assert_allclose(clf.target_shares_, [0.25] * 4)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -233,12 +275,11 @@ def test_without_a_target_nothing_is_estimated():
     assert "valid_accuracy" not in clf.history_[-1]
 
 
-def test_the_shares_of_an_ensemble_are_means_over_its_members():
+def test_the_members_of_an_ensemble_share_an_estimate():
     rows, y, rows_tgt, _ = shifted()
     clf = DANNClassifier(label_shift="estimate", n_members=2, **FEW).fit(rows, y, rows_tgt)
-    own = [member.target_shares.numpy() for member in clf.net_.members_]
-    assert not np.allclose(*own, atol=1e-4)
-    np.testing.assert_allclose(clf.target_shares_, np.mean(own, axis=0))
+    for member in clf.net_.members_:
+        np.testing.assert_allclose(clf.target_shares_, member.target_shares.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
     settings = {
         "lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None,
         "target_entropy": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
-        "estimates_shares": False, **plan,
+        **plan,
     }  # fmt: skip
     net = AdversarialNet(
         copy.deepcopy(members),
