@@ -40,7 +40,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     input_scalings : list of {"none", "source", "both", "domain"} or "auto", default="auto"
         Values of `input_scaling` to choose from; with lambda 0 the first one is the baseline.
-        "auto" is source, both, domain; for sparse `X` none, source, domain.
+        "auto" is none, both, domain where dense columns are about of unit size, else source,
+        both, domain; for sparse `X` none, source, domain.
 
     param_grid : dict of lists, default=None
         Further parameters of `DANNClassifier` and the values to try of each, such as
@@ -102,7 +103,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     See Also
     --------
-    DANNClassifier : One setting.
+    DANNClassifier : One setting, or by the same rule the best of nine.
     skdann.metrics : The scores by themselves, and scorers for any search.
 
     Notes

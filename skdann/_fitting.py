@@ -108,7 +108,7 @@ def with_settings(classifier, values):
 def mean_shares(networks):
     """Return the mean of the networks' class shares of the target, or None."""
     shares = [n.target_shares.numpy(force=True) for n in networks if n.target_shares is not None]
-    return np.mean(shares, axis=0) if shares else None
+    return np.mean(shares, axis=0, dtype=np.float64) if shares else None
 
 
 def joined(classifiers):
