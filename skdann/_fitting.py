@@ -40,16 +40,8 @@ _AUTO_BATCH_STEPS = 1500
 
 # What may differ between networks that train together.
 _OF_A_NETWORK = {
-    *(
-        "lambda_max",
-        "target_entropy",
-        "lr",
-        "weight_decay",
-        "input_scaling",
-        "random_state",
-        "n_members",
-    ),
-    *("class_weight", "validation_fraction", "warm_start", "verbose"),
+    *("lambda_max", "target_entropy", "lr", "weight_decay", "input_scaling", "random_state"),
+    *("n_members", "class_weight", "validation_fraction", "warm_start", "verbose"),
 }
 
 
@@ -100,7 +92,7 @@ def is_auto(value):
 
 def with_settings(classifier, values):
     """Return a classifier with other parameters, which shares what the first was fitted to."""
-    other = type(classifier)()
+    other = type(classifier).__new__(type(classifier))
     other.__dict__.update(vars(classifier))
     return other.set_params(**values)
 

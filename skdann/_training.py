@@ -42,11 +42,12 @@ _GROUP_BYTES = 16 * 2**20
 class TrainingPlan:
     """How to train: the parameters of `DANNClassifier` that the loop needs, resolved.
 
-    `lambda_max` and `total_steps`, which progress p is measured against, have a value for each
-    of the k networks, and `optimizer` makes one optimizer of the parameters of all. `patience`
-    is the number of epochs without improvement after which training stops, or None without
-    early stopping. `lasting` tells that nobody will look at gradients or optimizer, or change what
-    is trained, before the end: then networks that take their steps together share what they draw.
+    `lambda_max`, `target_entropy` and `total_steps`, which progress p is measured against, have a
+    value for each of the k networks, and `optimizer` makes one optimizer of the parameters of all.
+    `patience` is the number of epochs without improvement after which training stops, or None
+    without early stopping. `lasting` tells that nobody will look at gradients or optimizer, or
+    change what is trained, before the end: then networks that take their steps together share what
+    they draw.
     """
 
     lambda_max: tuple[float, ...]
@@ -295,6 +296,8 @@ class AdversarialNet(NeuralNet):
                 if self.stop_requested_:
                     break
         except KeyboardInterrupt:
+            if self.plan.lasting:
+                raise  # a pool that is trained in part tells nothing
             warnings.warn(
                 f"Training was interrupted in epoch {len(self.history)}; the weights so far are "
                 "kept, and the classifier can be used as it is.",

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from torch import nn
 
-from skdann import DANNClassifier, SourceOnlyWarning, _choosing
+from skdann import DANNClassifier, SourceOnlyWarning, _choosing, _training
 from skdann._choosing import stratified_folds
 from skdann._inputs import read_training_data
 from skdann._scaling import usual_scalings
@@ -188,6 +188,17 @@ def test_other_options_are_in_every_candidate(blobs, label_shift, monkeypatch):
     DANNClassifier(**FAST, **options).fit(*blobs)
     for candidate in pools[0]:
         assert options.items() <= candidate.get_params().items()
+
+
+def test_ctrl_c_while_choosing_leaves_it_unfitted(blobs, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_training.AdversarialNet, "run_single_epoch", interrupted)
+    auto = DANNClassifier(**FAST)
+    with pytest.raises(KeyboardInterrupt):
+        auto.fit(*blobs)
+    assert not hasattr(auto, "classes_")
 
 
 # -- scalings --------------------------------------------------------------------------------
