@@ -488,12 +488,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             values, found = safe_choice(one, data)
         one.set_params(**values)
         fit_together([one], [data])
-        for name in set(vars(one)) - set(self.get_params(deep=False)):
-            setattr(self, name, getattr(one, name))
         if not goes_on:
-            for name in ("adapted_", "verdict_"):
-                self.__dict__.pop(name, None)
-            self.__dict__.update(found)
+            for name in ("adapted_", "verdict_"):  # of an earlier fit
+                one.__dict__.pop(name, None)
+        # All at once: nothing has changed until here.
+        self.__dict__ = {**vars(one), **found, **self.get_params(deep=False)}
         return self
 
     def _chosen(self):
@@ -584,7 +583,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
                 SourceOnlyWarning,
                 stacklevel=4,
             )
-        if self.input_scaling not in ("domain", "auto"):
+        if self.input_scaling != "domain":
             warn_about_target_scale(data)
         return data
 
