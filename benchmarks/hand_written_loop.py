@@ -1,6 +1,6 @@
 """The contestant of every speed and accuracy table: DANN as one would write it by hand in torch.
 
-Eager mode, the same network and batches as `DANNClassifier` by default, nothing clever and
+Eager mode, the same network and batches as `DANNClassifier` with lambda 1, nothing clever and
 nothing slow: rows are shuffled once an epoch and sliced, no number is read back in a step.
 """
 

@@ -281,7 +281,7 @@ def report(pool: str, options: argparse.Namespace) -> str:
     scope = (
         f"{len(found)} pairs, {options.seeds} seed(s), scored by {options.folds} of three folds. "
         "The baseline has lambda 0, unscaled on the sparse sets and scaled by the source on the "
-        "others; with lambda 1 that is `DANNClassifier` by default. Only the former are scaled by "
+        "others; with lambda 1 that is plain DANN. Only the former are scaled by "
         "the source, and only the latter by both domains: elsewhere such a row is the baseline's."
     )
     return "\n\n".join([title, scope, table(found), per_set(found)])
