@@ -198,9 +198,13 @@ class AdversarialNet(NeuralNet):
         n_rows = 2 * data.train[0].n_source
         n_weights = sum(parameter.numel() for parameter in self.members_[0].parameters())
         self._lasting_groups = self._groups(data.train) if self.plan.lasting else None
+        self._interrupted = False
         with threads_for(n_rows * n_weights):
             self.partial_fit(data, epochs=epochs)
-        del self.streams_, self._lasting_groups  # not part of what was learned
+        if self._interrupted:  # networks that are trained in part tell nothing about settings
+            raise KeyboardInterrupt
+        # Not part of what was learned.
+        del self.streams_, self._lasting_groups, self._interrupted
         self.module_.eval()
         return self
 
@@ -296,8 +300,9 @@ class AdversarialNet(NeuralNet):
                 if self.stop_requested_:
                     break
         except KeyboardInterrupt:
-            if self.plan.lasting:
-                raise  # a pool that is trained in part tells nothing
+            self._interrupted = self.plan.lasting
+            if self._interrupted:
+                return self  # skorch would stop the exception: `train` raises it
             warnings.warn(
                 f"Training was interrupted in epoch {len(self.history)}; the weights so far are "
                 "kept, and the classifier can be used as it is.",

@@ -175,9 +175,9 @@ def test_the_cross_validated_classifier_chooses_as_a_search_by_the_same_score(
     X, y, X_tgt = digits
     X, X_tgt = (StandardScaler().fit(X).transform(rows) for rows in (X, X_tgt))
     estimator = DANNClassifier(lambda_max=1.0, max_epochs=40, random_state=0)
-    pool = DANNClassifierCV([0, 0.3, 1], estimator=estimator, cv=2, scoring=scoring).fit(
-        X, y, X_tgt
-    )
+    scalings = GRID["dannclassifier__input_scaling"]
+    settings = {"estimator": estimator, "cv": 2, "scoring": scoring}
+    pool = DANNClassifierCV([0, 0.3, 1], scalings, **settings).fit(X, y, X_tgt)
     grid = {name.split("__")[1]: values for name, values in GRID.items()}
     search = GridSearchCV(estimator, grid, cv=2, scoring=scorer(X_tgt=X_tgt), refit=False)
     search.fit(X, y, X_tgt=(X_tgt,))
