@@ -420,6 +420,14 @@ def stratified_folds(
     return [(train, held_out) for train, held_out in pairs if len(held_out)]
 
 
+def training_fold(data: TrainingData, train: np.ndarray) -> TrainingData:
+    """Return the data with some of its source rows, by their positions, and all target rows."""
+    assert data.target_domain is not None
+    source = np.zeros(len(data.y_source), dtype=bool)
+    source[train] = True
+    return selected_rows(data, source, np.ones(len(data.target_domain), dtype=bool))
+
+
 def selected_rows(
     data: TrainingData, source: np.ndarray, target: np.ndarray | None
 ) -> TrainingData:

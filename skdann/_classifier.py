@@ -109,7 +109,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     lambda_max : float >= 0 or "auto", default="auto"
         Strength of adaptation at the end of `lambda_schedule`. With 0 the classifier is the
         source-only network, and the domain classifier only watches; 1.0 is plain DANN, the
-        paper's. "auto" chooses from 0, 0.1 and 1 without target labels, for about six times the
+        paper's. "auto" chooses from 0, 0.1 and 1 without target labels, for about eight times the
         cost of a fit. What cannot be chosen is 1.0: in `partial_fit`, and in `fit` without
         `X_tgt`, where it has no effect.
 

@@ -16,9 +16,9 @@ from skdann._batches import (
     DomainBatches,
     RowTables,
     at_rows,
-    selected_rows,
     split_validation,
     stratified_folds,
+    training_fold,
     unwatched,
 )
 from skdann._class_shares import estimated_shares, known_shares, shares_of_source
@@ -177,19 +177,13 @@ def _estimate(settings, data):
         **{"random_state": entropy},
     }
     networks = [clone(settings).set_params(**alone) for _ in folds]
-    every = np.ones(len(data.target_domain), dtype=bool)
-    masks = [np.isin(np.arange(len(data.y_source)), train) for train, _ in folds]
-    fit_together(networks, [unwatched(selected_rows(data, one, every)) for one in masks])
+    fit_together(networks, [unwatched(training_fold(data, train)) for train, _ in folds])
     rows = np.concatenate([held_out for _, held_out in folds])
     of_source = [
         class_probabilities(network, data.X_source, at_rows(data.source_rows, held_out), 0)
         for network, (_, held_out) in zip(networks, folds, strict=True)
     ]
-    domains = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
-    of_target = [
-        class_probabilities(network, data.X_target, data.target_rows, domains)
-        for network in networks
-    ]
+    of_target = [target_probabilities(network, data) for network in networks]
     return estimated_shares(np.concatenate(of_source), data, rows, np.mean(of_target, axis=0))
 
 
@@ -198,6 +192,12 @@ def class_probabilities(classifier, X, rows=None, domain=None):
     return classifier.net_.outputs(
         X, "label_logits", lambda logits: logits.softmax(dim=1), rows=rows, domain=domain
     )
+
+
+def target_probabilities(classifier, data):
+    """Return the class probabilities of a record's target rows."""
+    domains = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
+    return class_probabilities(classifier, data.X_target, data.target_rows, domains)
 
 
 def prepared_fit(settings, data, device, tables, *, start=None):

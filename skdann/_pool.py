@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import clone
 
-from skdann._batches import selected_rows, unwatched
-from skdann._fitting import class_probabilities, fit_together, n_epochs
-from skdann._scaling import domain_codes
+from skdann._batches import training_fold, unwatched
+from skdann._fitting import class_probabilities, fit_together, n_epochs, target_probabilities
 
 # A reverse fit starts from trained weights: so much of a fit's epochs is enough.
 _REVERSE_SHARE = 1 / 3
@@ -47,9 +46,8 @@ def cross_fit(candidates, data, folds):
         Source rows to train on, and rows held out.
     """
     forward, records, held_out = [], [], []
-    all_target = np.ones(len(data.target_domain), dtype=bool)
     for train, test in folds:
-        record = selected_rows(data, _mask(train, len(data.y_source)), all_target)
+        record = training_fold(data, train)
         forward += [clone(candidate) for candidate in candidates]
         records += [record] * len(candidates)
         held_out += [test] * len(candidates)
@@ -58,8 +56,7 @@ def cross_fit(candidates, data, folds):
         class_probabilities(c, data.X_source, rows, 0)
         for c, rows in zip(forward, held_out, strict=True)
     ]
-    codes = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
-    target = [class_probabilities(c, data.X_target, None, codes) for c in forward]
+    target = [target_probabilities(c, data) for c in forward]
     reverse = _reverse_probas(forward, target, data, held_out)
     results = [FoldResult(*three) for three in zip(source, target, reverse, strict=True)]
     return [results[i :: len(candidates)] for i in range(len(candidates))]
@@ -131,9 +128,3 @@ def _reversed_record(data, rows):
         target_domain=np.ones(len(rows), dtype=np.int64),
         n_domains=2,
     )
-
-
-def _mask(rows, n_rows):
-    mask = np.zeros(n_rows, dtype=bool)
-    mask[rows] = True
-    return mask

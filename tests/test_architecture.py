@@ -40,7 +40,7 @@ MAY_IMPORT = {
         "_schedules", "_class_shares", "_optimizers", "_training",
     },
     "_selection": {"numpy", "scipy"},
-    "_pool": {"numpy", "sklearn", "_batches", "_scaling", "_fitting"},
+    "_pool": {"numpy", "sklearn", "_batches", "_fitting"},
     "_choosing": {
         "numpy", "sklearn", "_batches", "_scaling", "_fitting", "_selection",
         "_pool",
