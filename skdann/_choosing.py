@@ -35,22 +35,6 @@ class Pool:
         return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.settings]
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What was chosen from a pool.
-
-    Attributes
-    ----------
-    ranking : list of int
-        As in `Choice`.
-    attributes : dict
-        ``adapted_``, ``verdict_``, ``cv_results_``, ``lambda_path_`` and ``n_splits_``.
-    """
-
-    ranking: list
-    attributes: dict
-
-
 def safe_choice(classifier, data):
     """Return what a classifier leaves to be chosen, and what is to be said about it.
 
@@ -80,14 +64,11 @@ def safe_choice(classifier, data):
         clone(classifier).set_params(**single),
         {"input_scaling": scalings, "lambda_max": _LAMBDAS},
     )
-    if folds:
-        chosen = chosen_from(pool, data, folds)
-    else:
+    if not folds:
         verdict = "No class has two source rows: nothing can be chosen, and nothing is adapted."
-        chosen = Chosen([0], {"adapted_": False, "verdict_": verdict})
-    return pool.settings[chosen.ranking[0]], {
-        name: chosen.attributes[name] for name in ("adapted_", "verdict_")
-    }
+        return pool.settings[0], {"adapted_": False, "verdict_": verdict}
+    choice, _ = chosen_from(pool, data, folds)
+    return pool.settings[choice.index], verdict_of(choice)
 
 
 def pool_of(template, grid):
@@ -97,7 +78,7 @@ def pool_of(template, grid):
 
 
 def chosen_from(pool, data, folds, scoring="safe"):
-    """Return what is `Chosen` from a pool by what its candidates say in the folds.
+    """Return the `Choice` from a pool, and the `Signals` of its candidates in the folds.
 
     Parameters
     ----------
@@ -110,20 +91,17 @@ def chosen_from(pool, data, folds, scoring="safe"):
     """
     signals = pool_signals(cross_fit(pool.candidates, data, folds), data, folds)
     if scoring == "safe":
-        choice = choose_from_pool(signals, pool.names())
-    else:
-        choice = choose_by_signal(signals, scoring, pool.names())
-    attributes = {
-        "adapted_": choice.index != 0,
-        "verdict_": choice.reason,
-        "cv_results_": _cv_results(pool.settings, signals, choice),
-        "lambda_path_": _lambda_path(pool.settings, signals.of_fold, choice.index),
-        "n_splits_": len(folds),
-    }
-    return Chosen(choice.ranking, attributes)
+        return choose_from_pool(signals, pool.names()), signals
+    return choose_by_signal(signals, scoring, pool.names()), signals
 
 
-def _cv_results(settings, signals, choice):
+def verdict_of(choice):
+    """Return the fitted attributes that say what was chosen; the baseline is the first."""
+    return {"adapted_": choice.index != 0, "verdict_": choice.reason}
+
+
+def cv_results(settings, signals, choice):
+    """Return what every candidate scored, and whether it beat the baseline."""
     results = {"params": np.array(settings, dtype=object)}
     for name in settings[0]:
         results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
@@ -140,7 +118,7 @@ def _cv_results(settings, signals, choice):
     return results
 
 
-def _lambda_path(settings, scores, chosen):
+def lambda_path(settings, scores, chosen):
     """Return the scores along lambda, all else as in the chosen candidate."""
     others = [{**one, "lambda_max": None} for one in settings]
     path = [i for i, other in enumerate(others) if other == others[chosen]]

@@ -9,7 +9,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdann._choosing import Chosen, chosen_from, pool_of
+from skdann._choosing import chosen_from, cv_results, lambda_path, pool_of, verdict_of
 from skdann._classifier import DANNClassifier
 from skdann._fitting import fit_together, joined
 from skdann._inputs import SourceOnlyWarning, read_training_data
@@ -189,22 +189,31 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         data = self._read(X, y, X_tgt, sample_weight)
         pool = self._pool(data)
         if data.X_target is None:
-            chosen = Chosen([0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."})
+            ranking = [0]
+            reports = {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
         else:
             splitter = check_cv(self.cv, y, classifier=True)
             folds = list(splitter.split(np.zeros((len(data.y_source), 1)), data.y_source))
-            chosen = chosen_from(pool, data, folds, self.scoring)
+            choice, signals = chosen_from(pool, data, folds, self.scoring)
+            ranking = choice.ranking
+            reports = {
+                **verdict_of(choice),
+                "cv_results_": cv_results(pool.settings, signals, choice),
+                "lambda_path_": lambda_path(pool.settings, signals.of_fold, choice.index),
+                "n_splits_": len(folds),
+            }
             if self.verbose:
-                print(f"[DANNClassifierCV] {chosen.attributes['verdict_']}")
-        best = chosen.ranking[0]
-        ranking = chosen.ranking[:1] if self.refit == "best" else chosen.ranking
+                print(f"[DANNClassifierCV] {choice.reason}")
+        best = ranking[0]
+        if self.refit == "best":
+            ranking = ranking[:1]
         fitted = [clone(pool.candidates[i]) for i in ranking]
         fit_together(fitted, [data] * len(fitted))
         self.best_estimator_ = fitted[0] if len(fitted) == 1 else joined(fitted)
         self.best_index_, self.best_params_ = best, pool.settings[best]
         for name in ("cv_results_", "lambda_path_", "n_splits_"):
             self.__dict__.pop(name, None)  # of an earlier fit
-        self.__dict__.update(chosen.attributes)
+        self.__dict__.update(reports)
         return self._take_over()
 
     def _read(self, X, y, X_tgt, sample_weight):
