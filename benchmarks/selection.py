@@ -33,10 +33,11 @@ from sklearn.model_selection import StratifiedKFold
 from target_accuracy import markdown, points
 
 from skdann import DANNClassifier
-from skdann._fitting import fit_together
-from skdann._inputs import read_training_data
-from skdann._pool import cross_fit
-from skdann._selection import choose_from_pool, choose_from_search, pool_signals
+from skdann._choosing.cross_fit import cross_fit
+from skdann._choosing.rule import choose_from_pool, choose_from_search
+from skdann._choosing.signals import pool_signals
+from skdann._data.inputs import read_training_data
+from skdann._training.fit_together import fit_together
 from skdann.metrics import (
     batch_nuclear_norm,
     corr_c,

@@ -32,8 +32,8 @@ from target_accuracy import markdown
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._fitting import fit_together
-from skdann._inputs import read_training_data
+from skdann._data.inputs import read_training_data
+from skdann._training.fit_together import fit_together
 
 LOOP = "hand-written loop"
 # Rows a domain, features, batch size (of each domain), epochs.

@@ -2,10 +2,11 @@
 
 from skdann._classifier import DANNClassifier
 from skdann._classifier_cv import DANNClassifierCV
-from skdann._inputs import SourceOnlyWarning, TargetScaleWarning
-from skdann._report import AdaptationReport, adaptation_report
+from skdann._report.report import AdaptationReport, adaptation_report
+from skdann.exceptions import SourceOnlyWarning, TargetScaleWarning
 
 __version__ = "0.1.0.dev0"
+
 __all__ = [
     "AdaptationReport",
     "DANNClassifier",

@@ -11,36 +11,40 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdann._batches import RowTables
-from skdann._choosing import safe_choice
-from skdann._conditioning import CONDITIONINGS
-from skdann._devices import resolve_device
-from skdann._fitting import (
-    CHOSEN,
-    Fit,
-    batch_size_for,
-    estimates_shares,
-    fit_together,
-    is_auto,
-    mean_shares,
-    member_batches,
-    n_passes,
-    new_net,
-    new_networks,
-    plain,
-    with_settings,
-)
-from skdann._inputs import (
-    SourceOnlyWarning,
+from skdann._choosing.choice import safe_choice
+from skdann._choosing.cross_fit import reversed_classifier
+from skdann._data.inputs import (
+    domain_codes,
     read_rows_like_fitted,
     read_training_data,
     warn_about_target_scale,
 )
-from skdann._network import ACTIVATIONS
-from skdann._predicting import DomainAdversarialMixin
-from skdann._randomness import entropy_of, random_streams
-from skdann._scaling import SCALINGS, domain_codes
-from skdann._training import EpochData
+from skdann._data.rows import RowTables
+from skdann._network.conditioning import CONDITIONINGS
+from skdann._network.layers import ACTIVATIONS
+from skdann._network.scaling import SCALINGS
+from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._torch.devices import resolve_device
+from skdann._torch.randomness import entropy_of, random_streams
+from skdann._training.fit_together import (
+    Fit,
+    fit_together,
+    mean_shares,
+    member_batches,
+    new_net,
+    new_networks,
+)
+from skdann._training.net import EpochData
+from skdann._training.settings import (
+    CHOSEN,
+    batch_size_for,
+    is_auto,
+    n_passes,
+    plain,
+    with_settings,
+)
+from skdann._training.share_estimates import estimates_shares
+from skdann.exceptions import SourceOnlyWarning
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -635,6 +639,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     def module_(self):
         """The trained torch module inside `net_`; a ModuleList for several members."""
         return self.net_.module_
+
+    def _learning_back(self, n_target):
+        """Return a classifier that goes on from these weights to learn back from the target."""
+        check_is_fitted(self)
+        return reversed_classifier(self, n_target)
 
     # -- the fitted classifier ---------------------------------------------------------------
 

@@ -9,14 +9,15 @@ from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdann._choosing import chosen_from, cv_results, lambda_path, pool_of, verdict_of
+from skdann._choosing.choice import chosen_from, pool_of, verdict_of
+from skdann._choosing.signals import SIGNALS
 from skdann._classifier import DANNClassifier
-from skdann._fitting import fit_together, joined
-from skdann._inputs import SourceOnlyWarning, read_training_data
-from skdann._predicting import DomainAdversarialMixin
-from skdann._randomness import entropy_of
-from skdann._scaling import usual_scalings
-from skdann._selection import SIGNALS
+from skdann._data.inputs import read_training_data
+from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._torch.randomness import entropy_of
+from skdann._training.fit_together import fit_together, joined
+from skdann._training.settings import usual_scalings
+from skdann.exceptions import SourceOnlyWarning
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
@@ -280,3 +281,29 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     def _outputs(self, X, domain, of, *finish):
         check_is_fitted(self)
         return self.best_estimator_._outputs(X, domain, of, *finish)
+
+
+def cv_results(settings, signals, choice):
+    """Return what every candidate scored, and whether it beat the baseline."""
+    results = {"params": np.array(settings, dtype=object)}
+    for name in settings[0]:
+        results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
+    for name, values in signals.of_fold.items():
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=1), values.std(axis=1)
+        for fold, of_fold in enumerate(values.T):
+            results[f"split{fold}_{name}"] = of_fold
+        results[f"gain_{name}"], results[f"error_{name}"] = (
+            signals.gains[name],
+            signals.errors[name],
+        )
+    results["merit"] = signals.merit
+    results["beats_baseline"] = choice.beats
+    return results
+
+
+def lambda_path(settings, scores, chosen):
+    """Return the scores along lambda, all else as in the chosen candidate."""
+    others = [{**one, "lambda_max": None} for one in settings]
+    path = [i for i, other in enumerate(others) if other == others[chosen]]
+    lambdas = np.array([settings[i]["lambda_max"] for i in path])
+    return {"lambda_max": lambdas, **{n: values.mean(axis=1)[path] for n, values in scores.items()}}

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from skdann._inputs import SourceOnlyWarning
 from skdann.datasets import make_rotated_moons, make_shifted_column
+from skdann.exceptions import SourceOnlyWarning
 
 _SHUFFLED = (
     "Training is by shuffled minibatches: a row repeated and a row of weight two take part in "

@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-from skdann._selection import SEARCH_MARGINS, choose_from_search
-from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
+from skdann._choosing.rule import SEARCH_MARGINS, choose_from_search
+from skdann.metrics._reverse_validation import ReverseValidation
+from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
 

@@ -9,10 +9,12 @@ from scipy import sparse
 from sklearn.base import clone
 from torch import nn
 
-from skdann import DANNClassifier, SourceOnlyWarning, _choosing, _training
-from skdann._choosing import stratified_folds
-from skdann._inputs import read_training_data
-from skdann._scaling import usual_scalings
+from skdann import DANNClassifier, SourceOnlyWarning
+from skdann._choosing import choice as _choosing
+from skdann._data.inputs import read_training_data
+from skdann._data.splits import stratified_folds
+from skdann._training import net as _training
+from skdann._training.settings import usual_scalings
 from skdann.datasets import make_tilted_digits
 
 FAST = {"max_epochs": 5, "hidden_layer_sizes": (10,), "random_state": 0}

@@ -6,16 +6,18 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from skdann import DANNClassifier, _fitting
-from skdann._batches import Batch
-from skdann._class_shares import (
+from skdann import DANNClassifier
+from skdann._data.batches import Batch
+from skdann._data.inputs import read_training_data
+from skdann._training import fit_together as _fitting
+from skdann._training.class_weights import (
     ClassWeights,
     class_weights,
-    estimated_shares,
     known_shares,
     shares_of_source,
 )
-from skdann._inputs import SourceOnlyWarning, read_training_data
+from skdann._training.share_estimates import estimated_shares
+from skdann.exceptions import SourceOnlyWarning
 
 X = np.arange(16.0).reshape(8, 2)
 Y = np.array(["a", "b", "c", "b", "a", "b", "b", "b"])

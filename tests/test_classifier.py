@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning
-from skdann._batches import RowTables
-from skdann._fitting import n_epochs
+from skdann._data.rows import RowTables
+from skdann._training.settings import n_epochs
 from skdann.datasets import make_rotated_moons
 
 

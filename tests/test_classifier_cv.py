@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
-from skdann._inputs import read_training_data
-from skdann._pool import cross_fit
+from skdann._choosing.cross_fit import cross_fit
+from skdann._data.inputs import read_training_data
 from skdann.datasets import make_tilted_digits
 from skdann.metrics import InfoMaxScorer, ReverseValidation
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from skdann import DANNClassifier
-from skdann._conditioning import LARGEST_PRODUCT, MultilinearConditioning
+from skdann._network.conditioning import LARGEST_PRODUCT, MultilinearConditioning
 
 WIDE = 1400  # times three classes it is above the limit
 

@@ -12,8 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skdann import _distances
-from skdann.metrics import coral_distance, maximum_mean_discrepancy, proxy_a_distance
+from skdann.metrics import _distances, coral_distance, maximum_mean_discrepancy, proxy_a_distance
 
 DISTANCES = [proxy_a_distance, maximum_mean_discrepancy, coral_distance]
 EITHER_BLOCKS = pytest.mark.parametrize("block_values", [1, 100, 2**22])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from skdann import DANNClassifier, _network, _stacked, _training, estimator_checks
-from skdann._objective import Strengths
-from skdann.estimator_checks import (
-    check_domain_adversarial_estimator,
-    domain_adversarial_checks,
-)
+from skdann import DANNClassifier, estimator_checks
+from skdann._network import network as _network
+from skdann._training import net as _training
+from skdann._training import stacked_objective as _stacked
+from skdann._training.autograd_objective import Strengths
+from skdann.estimator_checks import check_domain_adversarial_estimator, domain_adversarial_checks
 
 
 @pytest.mark.parametrize("check", domain_adversarial_checks(), ids=lambda check: check.__name__)

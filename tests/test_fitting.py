@@ -7,14 +7,18 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from skdann import DANNClassifier, _batches, _randomness, _scaling
-from skdann._batches import RowTables, StackedBatches, selected_rows
-from skdann._classifier import fit_together
-from skdann._devices import resolve_device
-from skdann._fitting import prepared_fit
-from skdann._inputs import read_training_data
-from skdann._objective import ObjectiveTerms
-from skdann._stacked import StackedObjective
+from skdann import DANNClassifier
+from skdann._data import batches as _batches
+from skdann._data.batches import StackedBatches
+from skdann._data.inputs import read_training_data
+from skdann._data.record import selected_rows
+from skdann._data.rows import RowTables
+from skdann._torch import randomness as _randomness
+from skdann._torch.devices import resolve_device
+from skdann._training import stacked_scaling as _scaling
+from skdann._training.autograd_objective import ObjectiveTerms
+from skdann._training.fit_together import fit_together, prepared_fit
+from skdann._training.stacked_objective import StackedObjective
 
 DIFFERENT = [
     {},

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning, TargetScaleWarning
-from skdann._inputs import read_training_data
+from skdann._data.inputs import read_training_data
 
 RNG = np.random.default_rng(0)
 # Small integers, which every type of number holds exactly; no column is constant.

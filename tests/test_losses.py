@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from skdann._losses import (
+from skdann._training.losses import (
     certainty_weights,
     cross_entropy,
     cross_entropy_gradient,

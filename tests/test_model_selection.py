@@ -22,7 +22,7 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier
-from skdann._scorers import TargetScorer
+from skdann.metrics._scorer_base import TargetScorer
 from skdann.model_selection import AlignedTarget, DomainKFold
 from skdann.pipeline import make_dann_pipeline
 

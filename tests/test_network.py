@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._losses import cross_entropy
-from skdann._network import ACTIVATIONS, Architecture, MultilayerPerceptron, build_network
-from skdann._randomness import random_streams
+from skdann._network.layers import ACTIVATIONS, MultilayerPerceptron
+from skdann._network.network import Architecture, build_network
+from skdann._torch.randomness import random_streams
+from skdann._training.losses import cross_entropy
 
 CPU = torch.device("cpu")
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skdann import DANNClassifier, SourceOnlyWarning
-from skdann._scorers import EntropyScorer
+from skdann.metrics._scorers import EntropyScorer
 from skdann.model_selection import DomainKFold
 from skdann.pipeline import DANNPipeline, make_dann_pipeline
 

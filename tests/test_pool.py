@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from skdann import DANNClassifier, _pool
-from skdann._batches import UnwatchedData
-from skdann._classifier import fit_together
-from skdann._inputs import read_training_data
-from skdann._pool import cross_fit
+from skdann import DANNClassifier
+from skdann._choosing import cross_fit as _pool
+from skdann._choosing.cross_fit import cross_fit
+from skdann._data.inputs import read_training_data
+from skdann._data.record import UnwatchedData
+from skdann._training.fit_together import fit_together
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skdann._randomness import (
+from skdann._torch.randomness import (
     PrivateRandomness,
     RandomStreams,
     draw_keep_masks_,

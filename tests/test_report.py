@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
-from skdann import _report as room
-from skdann._report import AdaptationReport, adaptation_report
-from skdann._verdicts import verdicts_of
+from skdann._report import report as room
+from skdann._report.report import AdaptationReport, adaptation_report
+from skdann._report.sentences import verdicts_of
 from skdann.datasets import make_rotated_moons
 from skdann.metrics import estimate_class_shares
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skdann._reversal import reverse_gradient
+from skdann._network.reversal import reverse_gradient
 
 
 def gradient_of(coefficient, x):

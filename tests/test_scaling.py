@@ -6,8 +6,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skdann import DANNClassifier
-from skdann._inputs import column_moments, read_training_data
-from skdann._scaling import fit_scaling
+from skdann._data.inputs import read_training_data
+from skdann._data.moments import column_moments
+from skdann._network.scaling import fit_scaling
 
 HOW = ["source", "both", "domain"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skdann._schedules import Annealed, Constant, Ramp, lambda_schedule, lr_schedule
+from skdann.schedules import Annealed, Constant, Ramp, lambda_schedule, lr_schedule
 
 # What both functions share, with the name that their messages must use.
 RESOLVERS = pytest.mark.parametrize(

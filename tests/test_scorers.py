@@ -24,20 +24,6 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skdann import DANNClassifier, metrics
-from skdann._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
-from skdann._importance import (
-    deep_embedded_validation,
-    density_ratio_weights,
-    importance_weighted_accuracy,
-)
-from skdann._label_shift import estimate_class_shares
-from skdann._target_scores import (
-    batch_nuclear_norm,
-    corr_c,
-    info_max,
-    prediction_entropy,
-    soft_neighborhood_density,
-)
 from skdann.metrics import (
     BatchNuclearNormScorer,
     CoralScorer,
@@ -52,6 +38,20 @@ from skdann.metrics import (
     ScoredDomains,
     SoftNeighborhoodDensityScorer,
     TargetScorer,
+)
+from skdann.metrics._class_shares import estimate_class_shares
+from skdann.metrics._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
+from skdann.metrics._importance import (
+    deep_embedded_validation,
+    density_ratio_weights,
+    importance_weighted_accuracy,
+)
+from skdann.metrics._prediction_scores import (
+    batch_nuclear_norm,
+    corr_c,
+    info_max,
+    prediction_entropy,
+    soft_neighborhood_density,
 )
 from skdann.model_selection import DomainKFold
 from skdann.pipeline import make_dann_pipeline

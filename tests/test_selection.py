@@ -10,15 +10,9 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, Randomize
 from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier, DANNClassifierCV
-from skdann._pool import FoldResult
-from skdann._selection import (
-    POOL_ERRORS,
-    SEARCH_MARGINS,
-    Signals,
-    choose_from_pool,
-    choose_from_search,
-    pool_signals,
-)
+from skdann._choosing.cross_fit import FoldResult
+from skdann._choosing.rule import POOL_ERRORS, SEARCH_MARGINS, choose_from_pool, choose_from_search
+from skdann._choosing.signals import Signals, pool_signals
 from skdann.datasets import make_tilted_digits
 from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 from skdann.model_selection import DomainKFold, adaptation_scoring, choose_adaptation

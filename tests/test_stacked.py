@@ -9,15 +9,19 @@ import torch
 from skorch.callbacks import Callback, Freezer
 from torch import nn
 
-from skdann import DANNClassifier, _record, _training
-from skdann._batches import DomainBatches, RowTables
-from skdann._inputs import read_training_data
-from skdann._network import ACTIVATIONS, Architecture, build_network
-from skdann._optimizers import optimizer_factory
-from skdann._randomness import random_streams
-from skdann._schedules import Constant, Ramp
-from skdann._stacked import DERIVATIVES, can_be_stacked
-from skdann._training import AdversarialNet, EpochData, TrainingPlan
+from skdann import DANNClassifier
+from skdann._data.batches import DomainBatches
+from skdann._data.inputs import read_training_data
+from skdann._data.rows import RowTables
+from skdann._network.layers import ACTIVATIONS
+from skdann._network.network import Architecture, build_network
+from skdann._torch.randomness import random_streams
+from skdann._training import epoch_means as _record
+from skdann._training import net as _training
+from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
+from skdann._training.optimizers import optimizer_factory
+from skdann._training.stacked_objective import DERIVATIVES, can_be_stacked
+from skdann.schedules import Constant, Ramp
 
 CPU = torch.device("cpu")
 STEPS = 50

@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from skdann import _distances
 from skdann.metrics import (
+    _distances,
     batch_nuclear_norm,
     corr_c,
     info_max,

@@ -11,9 +11,9 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._callbacks import KeepBest
-from skdann._devices import resolve_device
-from skdann._optimizers import JointAdam, can_be_joint, optimizer_factory
+from skdann._torch.devices import resolve_device
+from skdann._training.callbacks import KeepBest
+from skdann._training.optimizers import JointAdam, can_be_joint, optimizer_factory
 
 
 def classifier(**parameters):

@@ -1,0 +1,1 @@
+"""Candidates, what speaks for each, and the safe choice among them."""

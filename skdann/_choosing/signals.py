@@ -1,0 +1,90 @@
+"""Signals: what speaks for each candidate of a pool, without target labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import entr
+
+SIGNALS = "reverse_validation", "source_accuracy", "info_max", "confidence", "agreement"
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What is known about the candidates of a pool without target labels; more is better.
+
+    Attributes
+    ----------
+    of_fold : dict of ndarrays of shape (n_candidates, n_folds)
+        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` and ``confidence``,
+        minus the mean entropy, in nats; ``agreement``, the probability that a candidate and the
+        pool's mean, each drawing a label for a target row, draw the same.
+    gains, errors : dict of ndarrays of shape (n_candidates,)
+        Mean over the rows minus the first candidate's, and the standard error of that.
+    merit : ndarray of shape (n_candidates,)
+        Reverse validation, information as a share of log(n_classes), and agreement, added.
+    """
+
+    of_fold: dict
+    gains: dict
+    errors: dict
+    merit: np.ndarray
+
+
+def pool_signals(results, data, folds):
+    """Return the `Signals` of the candidates of a pool.
+
+    Parameters
+    ----------
+    results : list of lists of FoldResult
+        Of each candidate in each fold.
+    data : TrainingData
+    folds : list of pairs of ndarrays
+    """
+    rows = {}
+    for f, (_, held_out) in enumerate(folds):
+        of_fold = _rows_of_fold([candidate[f] for candidate in results], data, held_out)
+        for name, values in of_fold.items():
+            rows.setdefault(name, []).append(values)
+    of_fold = {
+        name: np.stack([one.mean(axis=1) for one in values], axis=1)
+        for name, values in rows.items()
+    }
+    # Every fold has other source rows, and the same target rows.
+    together = {
+        name: np.concatenate(values, axis=1)
+        if name in ("reverse_validation", "source_accuracy")
+        else np.mean(values, axis=0)
+        for name, values in rows.items()
+    }
+    over_first = {name: values - values[0] for name, values in together.items()}
+    means = {name: values.mean(axis=1) for name, values in of_fold.items()}
+    information = means["info_max"] / np.log(len(data.classes))
+    return Signals(
+        of_fold=of_fold,
+        gains={name: values.mean(axis=1) for name, values in over_first.items()},
+        errors={n: one.std(axis=1) / np.sqrt(one.shape[1]) for n, one in over_first.items()},
+        merit=means["reverse_validation"] + information + means["agreement"],
+    )
+
+
+def _rows_of_fold(results, data, held_out):
+    """Return the signals of each row: dict of ndarrays of shape (n_candidates, n_rows)."""
+    y = data.y_source[held_out]
+    weight = 1.0
+    if data.domain_weight is not None:
+        weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
+    target = np.stack([one.target_proba.astype(np.float64) for one in results])
+    pool = target.mean(axis=0)
+    entropy = entr(target).sum(axis=2)
+    shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
+    return {
+        "reverse_validation": weight * _hits([one.reverse_proba for one in results], y),
+        "source_accuracy": weight * _hits([one.source_proba for one in results], y),
+        "info_max": -(target * shares[:, None]).sum(axis=2) - entropy,
+        "confidence": -entropy,
+        "agreement": (target * pool).sum(axis=2),
+    }
+
+
+def _hits(probas, codes):
+    return np.stack([proba.argmax(axis=1) == codes for proba in probas]).astype(np.float64)

@@ -1,0 +1,284 @@
+"""Batches: the training record to minibatches of half source, half target rows.
+
+Rows are gathered step by step from where they are, by indices that are drawn for many steps at
+once; sparse rows become dense step by step. The source half depends on the source
+alone: an epoch is one pass over the source rows, and target rows join it in an endless
+shuffled cycle of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from skdann._data.record import TrainingData, UnwatchedData, at_rows
+from skdann._data.rows import RowBlock, Rows, RowTables
+
+# Indices (and sparse rows) of so many bytes are drawn at once, for many steps.
+_BLOCK_BYTES = 8 * 2**20
+# Bytes of a row's index, codes and weights.
+_INDEX_BYTES = 64
+
+
+class Batch(NamedTuple):
+    """The rows of one gradient step: ``n_source`` source rows, then as many target rows.
+
+    Attributes
+    ----------
+    X : float32 Tensor of shape (n_source [+ n_target], *row_shape)
+    y : int64 Tensor of shape (n_source,)
+    label_weight : float32 Tensor of shape (n_source,), or None
+    domain : int64 Tensor of shape (n_source + n_target,), or None without target rows
+    domain_weight : float32 Tensor of shape (n_source + n_target,), or None
+    """
+
+    X: Tensor
+    y: Tensor
+    label_weight: Tensor | None
+    domain: Tensor | None
+    domain_weight: Tensor | None
+
+    def of(self, network: int, line: int | None = None) -> Batch:
+        """Return the batch of one network, out of one with a leading axis.
+
+        `line` is where along that axis its rows are, if not at `network`.
+        """
+        X, *rest = self
+        at_network: list[Any] = [None if value is None else value[network] for value in rest]
+        return Batch(X[network if line is None else line], *at_network)
+
+
+class DomainBatches:
+    """Iterable over the batches of one epoch; each iteration is another epoch.
+
+    Parameters
+    ----------
+    data : TrainingData
+    batch_size : int
+        Source rows in a batch; smaller where the source has fewer rows.
+    source_order, target_order : numpy.random.Generator
+        Where the order of rows comes from.
+    tables : RowTables
+        Holds the rows on the device, for all batches that share them.
+    order : hashable, default=None
+        Stands for the two generators: equal orders, equal numbers. None is equal to no other.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        batch_size: int,
+        source_order: np.random.Generator,
+        target_order: np.random.Generator,
+        tables: RowTables,
+        order: Hashable = None,
+    ) -> None:
+        self.data = data
+        self.n_source = min(batch_size, len(data.y_source))
+        self.tables = tables
+        self._order = order
+        self._source = _ShuffledCycle(len(data.y_source), source_order)
+        self._target: _ShuffledCycle | None = None
+        if data.target_domain is not None and not isinstance(data, UnwatchedData):
+            self._target = _ShuffledCycle(len(data.target_domain), target_order)
+
+    def __len__(self) -> int:
+        """Return the number of gradient steps in an epoch."""
+        return -(-len(self.data.y_source) // self.n_source)
+
+    @property
+    def has_target(self) -> bool:
+        """Whether its batches bring target rows."""
+        return self._target is not None
+
+    @property
+    def kind(self) -> tuple[bool, ...]:
+        """Which fields of its batches are there: only equal kinds can be stacked."""
+        weights = self.data.label_weight, self.data.domain_weight
+        return (self.has_target, *(weight is not None for weight in weights))
+
+    @property
+    def rows_key(self) -> Hashable:
+        """Equal for batches that bring the same rows out of the same arrays in the same order."""
+        if self._order is None:
+            return id(self)
+        data = self.data
+        arrays: list[Any] = [data.X_source, data.source_rows]
+        if self.has_target:
+            arrays += [data.X_target, data.target_rows, data.target_domain]
+        return (self._order, self.n_source, *map(id, arrays))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield every source row once; the last batch is filled from a new shuffle."""
+        for batch in StackedBatches([self]):
+            yield batch.of(0)
+
+    def reshuffle(self) -> None:
+        """Start a new pass over the source."""
+        self._source.reshuffle()
+
+    def _steps_per_block(self) -> int:
+        """Return for how many steps indices, and sparse rows, are gathered at once."""
+        row_bytes = _INDEX_BYTES
+        X: Rows = self.data.X_source
+        if sparse.issparse(X):
+            row_bytes += 8 * X.nnz // X.shape[0]
+        return max(1, _BLOCK_BYTES // (2 * self.n_source * row_bytes))
+
+    def take(self, n_steps: int) -> _Taken:
+        """Return the numbers of the next rows, of so many steps."""
+        n_rows = n_steps * self.n_source
+        source = self._source.take(n_rows)
+        return _Taken(source, None if self._target is None else self._target.take(n_rows))
+
+    def block(self, taken: _Taken) -> list[RowBlock]:
+        """Return these rows: the source's, and the target's where it brings them."""
+        data = self.data
+        parts = [self.tables.block(data.X_source, at_rows(data.source_rows, taken.source))]
+        if taken.target is not None:
+            parts.append(self.tables.block(data.X_target, at_rows(data.target_rows, taken.target)))
+        return parts
+
+    def columns(self, taken: _Taken) -> list[np.ndarray | None]:
+        """Return of these rows the fields of `Batch` behind ``X``, a line for each step."""
+        data, shape = self.data, (-1, self.n_source)
+        y = data.y_source[taken.source].reshape(shape)
+        label_weight = _taken(data.label_weight, taken.source, shape)
+        if taken.target is None or data.target_domain is None:
+            return [y, label_weight, None, None]
+        domain = np.concatenate(
+            [np.zeros_like(y), data.target_domain[taken.target].reshape(shape)], axis=1
+        )
+        domain_weight = _taken(data.domain_weight, taken.source, shape)
+        if domain_weight is not None:
+            domain_weight = np.concatenate([domain_weight, np.ones_like(domain_weight)], axis=1)
+        return [y, label_weight, domain, domain_weight]
+
+
+class _Taken(NamedTuple):
+    """Numbers of rows, step after step."""
+
+    source: np.ndarray
+    target: np.ndarray | None
+
+
+class StackedBatches:
+    """Iterable over the batches of k networks in step, as one with a leading axis of length k.
+
+    Parameters
+    ----------
+    batches : sequence of k DomainBatches
+        Of equal kind, length and batch size.
+    lasting : bool, default=False
+        Whether these networks take all their steps together. Then those whose batches bring the
+        same rows share one draw of them and one line of ``X``; the others' own are not drawn.
+
+    Attributes
+    ----------
+    lines : list of k int
+        The line of ``X`` that holds a network's rows.
+    """
+
+    def __init__(self, batches: Sequence[DomainBatches], lasting: bool = False) -> None:
+        self._batches = batches
+        keys: list[Hashable] = [one.rows_key if lasting else i for i, one in enumerate(batches)]
+        self.lines, leaders = shared_lines(keys)
+        self._leaders = [batches[i] for i in leaders]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches of an epoch; ``X`` has a line for each leader, the rest k."""
+        for leader in self._leaders:
+            leader.reshuffle()
+        n_steps = len(self._batches[0])
+        at_once = min(leader._steps_per_block() for leader in self._leaders)
+        at_once = max(1, at_once // len(self._batches))
+        for start in range(0, n_steps, at_once):
+            yield from self._block(min(at_once, n_steps - start))
+
+    def _block(self, n_steps: int) -> Iterator[Batch]:
+        taken = [leader.take(n_steps) for leader in self._leaders]
+        parts = [leader.block(one) for leader, one in zip(self._leaders, taken, strict=True)]
+        of_networks = [
+            batches.columns(taken[line])
+            for batches, line in zip(self._batches, self.lines, strict=True)
+        ]
+        columns = [self._stacked(column) for column in zip(*of_networks, strict=True)]
+        for step in range(n_steps):
+            at_step: list[Any] = [None if column is None else column[step] for column in columns]
+            yield Batch(self._gathered(parts, step), *at_step)
+
+    def _gathered(self, parts: Sequence[list[RowBlock]], step: int) -> Tensor:
+        """Return the rows of one step, source first, in a tensor of their own."""
+        first = self._batches[0]
+        n = first.n_source
+        shape = len(parts), len(parts[0]) * n, *first.data.row_shape
+        X = torch.empty(shape, device=first.tables.device)
+        for line, of_line in enumerate(parts):
+            for i, part in enumerate(of_line):
+                part.write(slice(step * n, (step + 1) * n), X[line, i * n : (i + 1) * n])
+        return X
+
+    def _stacked(self, column: Sequence[np.ndarray | None]) -> Tensor | None:
+        """Return a column of all networks on the device, of shape (n_steps, k, n)."""
+        values = [value for value in column if value is not None]
+        if not values:
+            return None
+        stack = values[0][:, None] if len(values) == 1 else np.stack(values, axis=1)
+        return torch.from_numpy(stack).to(self._batches[0].tables.device)
+
+
+def shared_lines(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
+    """Return the line of each key, equal keys on one line, and where each line's first key is."""
+    first: dict[Hashable, int] = {}
+    lines = [first.setdefault(key, len(first)) for key in keys]
+    return lines, [lines.index(line) for line in range(len(first))]
+
+
+def stacked(batches: Sequence[Batch]) -> Batch:
+    """Return k batches, of as many networks or steps, as one with a leading axis of length k."""
+
+    def along_axis(values: Sequence[Tensor | None]) -> Tensor | None:
+        first = values[0]
+        if first is None:
+            return None
+        return (
+            first[None] if len(values) == 1 else torch.stack([v for v in values if v is not None])
+        )
+
+    columns: list[Any] = [along_axis(column) for column in zip(*batches, strict=True)]
+    return Batch(*columns)
+
+
+class _ShuffledCycle:
+    """Row numbers in a random order, shuffled anew whenever all have been taken."""
+
+    def __init__(self, n_rows: int, generator: np.random.Generator) -> None:
+        self._n_rows = n_rows
+        self._generator = generator
+        self._rest = np.empty(0, dtype=np.int64)
+
+    def reshuffle(self) -> None:
+        """Start a new pass, whatever is left of the last."""
+        self._rest = self._generator.permutation(self._n_rows)
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the next `count` row numbers."""
+        parts = []
+        while count > len(self._rest):
+            parts.append(self._rest)
+            count -= len(self._rest)
+            self.reshuffle()
+        parts.append(self._rest[:count])
+        self._rest = self._rest[count:]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _taken(
+    values: np.ndarray | None, rows: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray | None:
+    return None if values is None else values[rows].reshape(shape)

@@ -1,0 +1,52 @@
+"""Mean and standard deviation of columns, dense or sparse, without a copy of the rows."""
+
+import math
+
+import numpy as np
+from scipy import sparse
+
+# Statistics of columns take so much memory at once, and at least 64 rows.
+_BLOCK_BYTES = 4 * 2**20
+
+
+def column_moments(X, rows=None, weight=None):
+    """Return mean and standard deviation of each column, without a copy of all dense rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...) or CSR
+    rows : int64 ndarray of shape (n_rows,), default=None
+        Which rows count; None for all.
+    weight : ndarray of shape (n_rows,), default=None
+        Their weights, with a sum above 0.
+
+    Returns
+    -------
+    mean, deviation : float64 ndarray of shape X.shape[1:]
+    """
+    n_rows = X.shape[0] if rows is None else len(rows)
+    share = np.full(n_rows, 1.0 / n_rows) if weight is None else weight / np.sum(weight)
+    total = square = 0.0
+    origin = None
+    size = max(64, _BLOCK_BYTES // (8 * math.prod(X.shape[1:])))
+    for start in range(0, n_rows, size):
+        at = slice(start, start + size)
+        block = X[at if rows is None else rows[at]]
+        if sparse.issparse(block):
+            shares, values = share[at][_row_of_each(block)], block.data.astype(np.float64)
+            total += np.bincount(block.indices, shares * values, minlength=X.shape[1])
+            square += np.bincount(block.indices, shares * values**2, minlength=X.shape[1])
+            continue
+        block = block.reshape(len(block), -1).astype(np.float64)
+        origin = block[0].copy() if origin is None else origin  # large means cost no digits
+        block -= origin
+        total += share[at] @ block
+        square += share[at] @ np.square(block, out=block)
+    deviation = np.sqrt(np.maximum(square - total**2, 0.0)).reshape(X.shape[1:])
+    mean = total if origin is None else total + origin
+    return mean.reshape(X.shape[1:]), deviation
+
+
+def _row_of_each(csr):
+    """Return the row number of each stored value."""
+    return np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))

@@ -1,0 +1,100 @@
+"""Rows of arrays and CSR matrices to dense tensors on a device, a bounded number at a time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+# Prepared at once: enough to spread the cost of preparing, small enough for a cache.
+_BLOCK_BYTES = 8 * 2**20
+
+# Weights pass through the cache once a chunk: a few wide rows don't pay for that.
+_ROWS_PER_CHUNK = 128
+
+# A float32 ndarray or CSR array; scipy has no types to name the latter by.
+Rows: TypeAlias = Any
+
+
+class _DenseBlock(NamedTuple):
+    """Rows of a block of steps: a table on the device, and the position of each row in it."""
+
+    table: Tensor
+    at: Tensor
+
+    def write(self, rows: slice, out: Tensor) -> None:
+        """Write some of the rows to `out`."""
+        torch.index_select(self.table, 0, self.at[rows], out=out)
+
+
+class _SparseBlock(NamedTuple):
+    """Rows of a block of steps, still sparse."""
+
+    csr: Rows
+
+    def write(self, rows: slice, out: Tensor) -> None:
+        """Write some of the rows to `out`, dense."""
+        if out.device.type == "cpu":
+            self.csr[rows].toarray(out=out.numpy())
+        else:
+            out.copy_(torch.from_numpy(self.csr[rows].toarray()))
+
+
+RowBlock: TypeAlias = _DenseBlock | _SparseBlock
+
+
+class RowTables:
+    """The rows of a fit on its device: dense ones move there once, whoever shares them.
+
+    On a CPU a table is a view of the array, also of a memory map. Sparse rows stay where they
+    are, and become dense step by step.
+
+    Parameters
+    ----------
+    device : torch.device
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._tables: dict[int, tuple[Rows, Tensor]] = {}
+
+    def block(self, X: Rows, rows: np.ndarray) -> RowBlock:
+        """Return some rows of `X`, for many steps."""
+        if sparse.issparse(X):
+            return _SparseBlock(X[rows])
+        if id(X) not in self._tables:
+            self._tables[id(X)] = X, _tensor_view(X).to(self.device)
+        return _DenseBlock(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
+
+
+def row_chunks(
+    X: Rows, device: torch.device, rows: np.ndarray | None = None, *, copy: bool = True
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield all rows of `X`, or those at `rows`, in order: slices of the result and dense rows.
+
+    The tensors are of bounded size, and copies, so that a module that works in place can't reach
+    the data; without `copy` they may be views of it.
+    """
+    row_bytes = 4 * int(np.prod(X.shape[1:]))
+    step = max(_ROWS_PER_CHUNK, _BLOCK_BYTES // (8 * row_bytes))
+    n_rows = X.shape[0] if rows is None else len(rows)
+    for start in range(0, n_rows, step):
+        positions = slice(start, min(start + step, n_rows))
+        chunk = X[positions if rows is None else rows[positions]]
+        dense = chunk.toarray() if sparse.issparse(chunk) else chunk
+        shared = copy and rows is None and dense is chunk
+        yield positions, _tensor_view(np.array(dense) if shared else dense).to(device)
+
+
+def _tensor_view(array: np.ndarray) -> Tensor:
+    if any(stride < 0 for stride in array.strides):  # torch has none, not even of a single row
+        array = array.copy()
+    with warnings.catch_warnings():
+        # Memory maps may be read-only; nothing here writes to a table.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

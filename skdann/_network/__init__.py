@@ -1,0 +1,1 @@
+"""The network: feature extractor, label predictor, domain classifier."""

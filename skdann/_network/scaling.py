@@ -1,0 +1,100 @@
+"""Input scaling: each column by the statistics of the source, of both domains, or of each.
+
+The scaling is the first thing that a network does to its rows, so it takes no copy of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+
+from skdann._data.moments import column_moments
+from skdann._data.record import TrainingData
+
+# Scaled values are cut here: a column that hardly varies in the rows its statistics come from
+# would otherwise drown the others in rows where it does.
+LARGEST_SCALED_VALUE = 8.0
+
+# A deviation below this share of the column's size is rounding of float32.
+_CONSTANT = 1e-6
+
+SCALINGS = "none", "source", "both", "domain"
+
+
+class InputScaling(nn.Module):
+    """Columns shifted to mean 0 and divided by their deviation, within +-8.
+
+    Parameters
+    ----------
+    shift, factor : float32 ndarray of shape (n_codes, *row_shape)
+        What is subtracted, and then multiplied by. One line serves all rows; several are for the
+        source, each target domain, and, as the last one, rows of an unknown target domain.
+    """
+
+    shift: Tensor
+    factor: Tensor
+
+    def __init__(self, shift: np.ndarray, factor: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.from_numpy(shift.astype(np.float32)))
+        self.register_buffer("factor", torch.from_numpy(factor.astype(np.float32)))
+
+    def forward(self, X: Tensor, domain: Tensor | int | None = None) -> Tensor:
+        """Return (n, *row_shape) scaled, a new tensor.
+
+        `domain` is the code of all rows or of each, 0 for the source; None for new target rows.
+        """
+        if domain is None or len(self.shift) == 1:
+            domain = -1 if domain is None else 0
+        scaled = (X - self.shift[domain]).mul_(self.factor[domain])
+        return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
+
+
+def fit_scaling(data: TrainingData, how: str) -> InputScaling | None:
+    """Return the scaling of the rows that count in `data`; None for "none".
+
+    A column that is constant in the rows that its statistics come from becomes 0. Sparse columns
+    are not shifted, so that they stay sparse.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Without target rows the source's statistics serve for all.
+    how : {"none", "source", "both", "domain"}
+    """
+    if how == "none":
+        return None
+    source = column_moments(data.X_source, data.source_rows, data.domain_weight)
+    if how == "source" or data.X_target is None or data.target_domain is None:
+        return _scaling([source], sparse.issparse(data.X_source))
+    target = column_moments(data.X_target, data.target_rows)
+    if how == "both":
+        return _scaling([_pooled(source, target)], sparse.issparse(data.X_source))
+    moments = [source]
+    if data.n_domains > 2:
+        rows = np.arange(len(data.target_domain)) if data.target_rows is None else data.target_rows
+        for code in range(1, data.n_domains):
+            moments.append(column_moments(data.X_target, rows[data.target_domain == code]))
+    return _scaling([*moments, target], sparse.issparse(data.X_source))
+
+
+def _pooled(source: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of both domains together, each with half the weight.
+
+    As in a batch, a domain with more rows does not count more.
+    """
+    (mean_s, std_s), (mean_t, std_t) = source, target
+    mean, gap = (mean_s + mean_t) / 2, (mean_s - mean_t) / 2
+    return mean, np.sqrt((std_s**2 + std_t**2) / 2 + gap**2)
+
+
+def _scaling(moments: Sequence[tuple[np.ndarray, np.ndarray]], is_sparse: bool) -> InputScaling:
+    mean, deviation = (np.stack(values) for values in zip(*moments, strict=True))
+    varies = deviation > _CONSTANT * (np.abs(mean) + np.finfo(np.float32).tiny)
+    factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+    return InputScaling(np.zeros_like(mean) if is_sparse else mean, factor)

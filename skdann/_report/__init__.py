@@ -1,0 +1,1 @@
+"""What an adaptation was up against, and what it did."""

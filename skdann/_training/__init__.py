@@ -1,0 +1,1 @@
+"""From settings and records to trained networks."""

@@ -1,0 +1,96 @@
+"""The record of an epoch: logits and codes to the means that `history_` shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdann._data.batches import Batch, stacked
+from skdann._training.autograd_objective import Logits
+from skdann._training.losses import hits, row_losses
+
+# Losses are read back, and looked at for NaN, once in so many steps; sooner where the logits
+# of so many would take more than this.
+_STEPS_PER_READING = 256
+
+_BYTES_PER_READING = 16 * 2**20
+
+
+class RunningMeans:
+    """Means over the steps of an epoch, read back from the device in groups."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._logits: Logits | None = None
+        self._batches: list[Batch] = []
+        self._sums: dict[str, np.ndarray] = {}
+        self._count = 0
+
+    def add(self, logits: Logits, batch: Batch) -> None:
+        """Take in one step.
+
+        The logits are copied to where those of all waiting steps are: if they were kept, each
+        would pin the memory around it, many times its own.
+        """
+        if self._logits is None:
+            self._logits = _room_for(logits)
+        for room, values in zip(self._logits, logits, strict=True):
+            if room is not None and values is not None:
+                room[len(self._batches)].copy_(values)
+        self._batches.append(batch._replace(X=batch.y))  # X may go
+        if len(self._batches) == len(self._logits.label):
+            self._read()
+
+    def result(self) -> list[dict[str, float]]:
+        """Return the means of all steps so far, of each network."""
+        self._read()
+        names = list(self._sums)
+        columns = [(total / self._count).tolist() for total in self._sums.values()]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _read(self) -> None:
+        n_steps = len(self._batches)
+        if self._logits is None or n_steps == 0:
+            return
+        logits = Logits(*(None if room is None else room[:n_steps] for room in self._logits))  # type: ignore[arg-type]
+        for name, rows in _figures_of_rows(logits, self._batches).items():
+            sums = rows.mean(dim=-1).sum(dim=0).cpu().numpy().astype(np.float64)
+            self._sums[name] = self._sums.get(name, 0.0) + sums
+        self._count += n_steps
+        self._batches = []
+        if not all(np.isfinite(total).all() for total in self._sums.values()):
+            raise ValueError(
+                f"The loss became NaN or infinite in epoch {self._epoch}. Likely causes: "
+                "columns that are not scaled (put a StandardScaler in front), a learning rate "
+                "that is too large (lower lr), or too strong an adversary (lower lambda_max). "
+                "The estimator is as it was before the call."
+            )
+
+
+def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
+    """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
+    batches = stacked(steps)
+    label, domain = logits.label.mT, logits.domain  # in columns, as `_stacked` has them
+    figures = {"label_loss": row_losses(label, batches.y, batches.label_weight, dim=-2)}
+    if domain is not None and batches.domain is not None:
+        weight = batches.domain_weight
+        figures["domain_loss"] = row_losses(domain.mT, batches.domain, weight, dim=-2)
+        figures["domain_accuracy"] = hits(domain.contiguous(), batches.domain)
+    return figures
+
+
+def _room_for(logits: Logits) -> Logits:
+    """Return memory for the logits of some steps, along a leading axis; columns stay together."""
+    step_bytes = sum(4 * values.numel() for values in logits if values is not None)
+    n_steps = max(1, min(_STEPS_PER_READING, _BYTES_PER_READING // step_bytes))
+    rooms = [None if one is None else one.new_empty((n_steps, *one.mT.shape)).mT for one in logits]
+    return Logits(*rooms)  # type: ignore[arg-type]
+
+
+def mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:
+    """Return the mean cross-entropy of rows, weighted unless all weights are 0."""
+    weights = None
+    if weight is not None and weight.any():
+        weights = torch.from_numpy(weight / weight.mean())
+    return float(row_losses(logits, codes, weights).mean())

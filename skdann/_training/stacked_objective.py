@@ -1,0 +1,329 @@
+"""The objective of k networks at once, for networks of our own layers: no autograd.
+
+Small networks are all overhead: a step by autograd is a hundred calls of operators of a few
+microseconds each. Here the weights of k networks lie behind one another, a layer of all of them
+is one batched matrix product, and the gradient is written out by hand. A single network is
+k = 1. The numbers are those of `AutogradObjective`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from skdann._data.batches import Batch, shared_lines
+from skdann._network.conditioning import MultilinearConditioning
+from skdann._network.layers import ACTIVATIONS, MultilayerPerceptron, is_ours
+from skdann._network.network import DomainAdversarialNetwork
+from skdann._torch.randomness import RandomStreams, draw_keep_masks_
+from skdann._training.autograd_objective import Logits, ObjectiveTerms, Strengths, labels_target
+from skdann._training.losses import (
+    certainty_weights,
+    cross_entropy_gradient,
+    multiplied,
+    negative_information_gradient,
+)
+
+# Turn the gradient behind an activation into the one before it, in place, by the values there.
+_aten = torch.ops.aten
+
+DERIVATIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
+    "identity": lambda g, before, after: g,
+    "logistic": lambda g, before, after: _aten.sigmoid_backward.grad_input(g, after, grad_input=g),
+    "tanh": lambda g, before, after: _aten.tanh_backward.grad_input(g, after, grad_input=g),
+    "relu": lambda g, before, after: _aten.threshold_backward.grad_input(g, after, 0, grad_input=g),
+    "gelu": lambda g, before, after: _aten.gelu_backward.grad_input(g, before, grad_input=g),
+}
+
+# In place: these derivatives are told as well by what dropout has left of the values.
+_TOLD_BY_DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": ACTIVATIONS["identity"],
+    "relu": torch.relu_,
+}
+
+
+def can_be_stacked(network: DomainAdversarialNetwork) -> bool:
+    """Tell whether the network has only layers of ours, all to be trained and none watched."""
+    return (
+        all(map(is_ours, network.parts))
+        and not any(
+            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+            for module in network.modules()
+        )
+        and all(parameter.requires_grad for parameter in network.parameters())
+    )
+
+
+def step_bytes(network: DomainAdversarialNetwork, n_rows: int) -> int:
+    """Return about how much memory a step takes for each network of a stack."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    # Weights, gradients and two moments; of a unit its value and, on the way back, two gradients,
+    # or what the activation had before and what dropout left behind too.
+    activations = {getattr(part, "activation", None) for part in network.parts}
+    of_unit = 3 if activations <= _TOLD_BY_DROPPED.keys() else 5
+    n_units = sum(len(weight) for weight in weights)
+    return 4 * (4 * sum(weight.numel() for weight in weights) + of_unit * n_rows * n_units)
+
+
+class StackedObjective:
+    """The objectives of k networks of equal sizes, whose gradients are found together.
+
+    The networks' parameters become views of tensors that hold those of all k, and their
+    ``grad`` after each step likewise; to every other user they are ordinary parameters.
+
+    Parameters
+    ----------
+    networks : sequence of k DomainAdversarialNetwork
+        For which `can_be_stacked` holds.
+    streams : sequence of k RandomStreams
+        Where each network's dropout draws from.
+    terms : ObjectiveTerms
+    lasting : bool, default=False
+        Whether these networks take all their steps together. Then equal streams are drawn from
+        once, for all.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[DomainAdversarialNetwork],
+        streams: Sequence[RandomStreams],
+        terms: ObjectiveTerms,
+        lasting: bool = False,
+    ) -> None:
+        self._networks = networks
+        self._terms = terms
+        self._label_target = labels_target(networks[0], terms)
+        several = [n.conditioning for n in networks if n.conditioning is not None]
+        self._conditioning = MultilinearConditioning.stacked(several) if several else None
+        keys: list[Hashable] = [s.key if lasting else i for i, s in enumerate(streams)]
+        self._masks_of, leaders = shared_lines(keys)
+        self._label_dropout = [streams[i].label_dropout for i in leaders]
+        self._domain_dropout = [streams[i].domain_dropout for i in leaders]
+        self._features = self._part("feature_extractor")
+        self._label = self._part("label_predictor")
+
+    @functools.cached_property
+    def _domain(self) -> _StackedPart:
+        # Made when it is first used: without target rows it gets no gradient, not even zero.
+        return self._part("domain_classifier")
+
+    def _part(self, name: str) -> _StackedPart:
+        parts = [getattr(network, name) for network in self._networks]
+        return _StackedPart(parts, self._masks_of)
+
+    def take_gradients(self, domain: bool) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return the networks' parameters, and where the gradient of each will be.
+
+        No longer in their ``grad``. `domain` tells whether the domain classifier is to learn.
+        """
+        parts = [self._features, self._label, *([self._domain] if domain else [])]
+        return [pair for part in parts for pair in part.take_gradients()]
+
+    @torch.no_grad()
+    def adversarial(self, batch: Batch, strengths: Strengths) -> Logits:
+        """Leave the gradient of label and domain loss in the parameters' ``grad``.
+
+        Parameters
+        ----------
+        batch : Batch with a leading axis of length k
+        strengths : Strengths of k networks
+        """
+        n_source, weight = batch.y.shape[1], batch.domain_weight
+        embedding = self._features.forward(batch.X, self._label_dropout)
+        labelled = embedding if self._label_target else embedding[:, :n_source]
+        all_label_logits = self._label.forward(labelled, self._label_dropout)
+        label_logits = all_label_logits[:, :, :n_source]
+        if self._terms.entropy_weighting:
+            weight = multiplied(certainty_weights(all_label_logits, n_source, dim=-2), weight)
+        seen, probability = self._conditioned(embedding, all_label_logits)
+        domain_logits = self._domain.forward(seen, self._domain_dropout)
+        gradient = self._domain.backward(self._domain_gradient(domain_logits, batch, weight))
+        if self._conditioning is not None:
+            gradient = self._conditioning.backward_to_embedding(gradient, probability)
+        gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))
+        of_label = _label_gradient(label_logits, batch)
+        if self._label_target:
+            of_label = torch.cat(
+                [of_label, self._target_gradient(all_label_logits[:, :, n_source:], strengths)],
+                dim=2,
+            )
+        gradient[:, : of_label.shape[2]].add_(self._label.backward(of_label))
+        self._features.backward(gradient, to_inputs=False)
+        return Logits(label_logits.mT, domain_logits.mT)
+
+    @torch.no_grad()
+    def source_only(self, batch: Batch) -> Logits:
+        """Leave the gradient of the label loss in feature extractor and label predictor.
+
+        With target rows the domain classifier learns too, from an embedding that it can't
+        change.
+        """
+        embedding = self._features.forward(batch.X[:, : batch.y.shape[1]], self._label_dropout)
+        label_logits = self._label.forward(embedding, self._label_dropout)
+        self._features.backward(
+            self._label.backward(_label_gradient(label_logits, batch)), to_inputs=False
+        )
+        if batch.domain is None:
+            return Logits(label_logits.mT, None)
+        embedding = self._features.forward(batch.X, None)
+        if self._conditioning is not None:
+            embedding, _ = self._conditioned(embedding, self._label.forward(embedding, None))
+        domain_logits = self._domain.forward(embedding, self._domain_dropout)
+        gradient = self._domain_gradient(domain_logits, batch, batch.domain_weight)
+        self._domain.backward(gradient, to_inputs=False)
+        return Logits(label_logits.mT, domain_logits.mT)
+
+    def _conditioned(self, embedding: Tensor, label_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the domain classifiers are given, and the class probabilities in it."""
+        if self._conditioning is None:
+            return embedding, label_logits
+        probability = torch.softmax(label_logits, dim=1).mT
+        return self._conditioning(embedding, probability), probability
+
+    def _domain_gradient(self, logits: Tensor, batch: Batch, weight: Tensor | None) -> Tensor:
+        assert batch.domain is not None
+        smoothing = self._terms.domain_label_smoothing
+        return cross_entropy_gradient(logits, batch.domain, weight, 1, smoothing)
+
+    def _target_gradient(self, logits: Tensor, strengths: Strengths) -> Tensor:
+        """Return the gradient for the label logits of the target rows."""
+        if not self._terms.target_information:
+            return torch.zeros_like(logits)
+        gradient = negative_information_gradient(logits, dim=1)
+        return gradient.mul_(strengths.target_entropy.view(-1, 1, 1))
+
+
+class _Layer(NamedTuple):
+    """Weights (k, n_out, n_in) and biases (k, n_out) of k layers, and their gradients."""
+
+    weight: Tensor
+    bias: Tensor
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+    of_parameters: list[tuple[nn.Parameter, Tensor]]
+
+    def hand_out(self) -> None:
+        """Make the gradients those of the parameters; a callback may have put others there."""
+        for parameter, gradient in self.of_parameters:
+            parameter.grad = gradient
+
+
+class _Passed(NamedTuple):
+    """What a layer keeps of the way forwards: input, both sides of the activation, mask."""
+
+    x: Tensor
+    before: Tensor
+    after: Tensor
+    mask: Tensor | None
+
+
+class _StackedPart:
+    """The same part of k networks: a multilayer perceptron with a leading axis of length k.
+
+    A linear layer at its end has its outputs in columns, (k, n_outputs, n): a softmax over short
+    rows would take as long as the layer.
+
+    Parameters
+    ----------
+    parts : sequence of k MultilayerPerceptron
+    masks_of : sequence of k int
+        Which of the generators draws each network's dropout.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module], masks_of: Sequence[int]) -> None:
+        first = parts[0]
+        assert isinstance(first, MultilayerPerceptron)
+        self._n_hidden, self._dropout = first.n_hidden, first.dropout
+        self._in_place = first.activation in _TOLD_BY_DROPPED
+        self._activate = _TOLD_BY_DROPPED.get(first.activation, ACTIVATIONS[first.activation])
+        self._derivative = DERIVATIVES[first.activation]
+        layers = [part.layers for part in parts if isinstance(part, MultilayerPerceptron)]
+        self._layers = [_stacked_layer(of_all) for of_all in zip(*layers, strict=True)]
+        self._passed: list[_Passed] = []
+        self._masks: dict[int, Tensor] = {}
+        self._n_masks = 1 + max(masks_of)
+        # None: one for all of them, or one for each.
+        self._masks_of = None
+        if 1 < self._n_masks < len(masks_of):
+            self._masks_of = torch.tensor(masks_of, device=self._layers[0].weight.device)
+        self._hands_out = True
+
+    def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return all parameters and where their gradients will be; no longer in their ``grad``."""
+        self._hands_out = False
+        return [pair for layer in self._layers for pair in layer.of_parameters]
+
+    def forward(self, x: Tensor, generators: Sequence[torch.Generator] | None) -> Tensor:
+        """Return the outputs of (k, n, n_inputs); None as generators drops no units."""
+        self._passed = []
+        for i, layer in enumerate(self._layers[: self._n_hidden]):
+            before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)
+            out = after = self._activate(before)
+            mask = None
+            if generators is not None and self._dropout > 0:
+                mask = self._mask(i, after, generators)
+                out = after.mul_(mask) if self._in_place else after * mask
+            self._passed.append(_Passed(x, before, after, mask))
+            x = out
+        if len(self._layers) > self._n_hidden:
+            layer = self._layers[-1]
+            out = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, x.mT)
+            self._passed.append(_Passed(x, out, out, None))
+            x = out
+        return x
+
+    def _mask(self, layer: int, like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Return the layer's dropout masks, in the same memory in every step of an epoch."""
+        mask, shape = self._masks.get(layer), (self._n_masks, *like.shape[1:])
+        if mask is None or mask.shape != shape:
+            mask = self._masks[layer] = like.new_empty(shape)
+        draw_keep_masks_(mask, self._dropout, generators)
+        return mask if self._masks_of is None else mask[self._masks_of]
+
+    def backward(self, gradient: Tensor, to_inputs: bool = True) -> Tensor:
+        """Fill the layers' gradients; return that of the inputs, where it is asked for.
+
+        `gradient` may be overwritten.
+        """
+        for i in reversed(range(len(self._layers))):
+            layer, passed = self._layers[i], self._passed.pop()
+            if i < self._n_hidden:
+                if passed.mask is not None:
+                    gradient.mul_(passed.mask)
+                self._derivative(gradient, passed.before, passed.after)
+                gradient = gradient.mT
+            torch.bmm(gradient, passed.x, out=layer.weight_gradient)
+            torch.sum(gradient, dim=2, out=layer.bias_gradient)
+            if self._hands_out:
+                layer.hand_out()
+            if i > 0 or to_inputs:
+                gradient = torch.bmm(gradient.mT, layer.weight)
+        return gradient
+
+
+def _stacked_layer(layers: Sequence[nn.Linear]) -> _Layer:
+    weight, weight_gradient = _joined(weights := [layer.weight for layer in layers])
+    bias, bias_gradient = _joined(biases := [layer.bias for layer in layers])
+    parameters: list[nn.Parameter] = [*weights, *biases]  # type: ignore[list-item]
+    gradients = [*weight_gradient, *bias_gradient]
+    of_parameters = [*zip(parameters, gradients, strict=True)]
+    return _Layer(weight, bias, weight_gradient, bias_gradient, of_parameters)
+
+
+def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return a tensor of which the parameters become views, and one for their gradients."""
+    if len(parameters) == 1:
+        values = parameters[0].data[None]
+    else:
+        values = torch.stack([parameter.data for parameter in parameters])
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter.data = value
+    return values, torch.empty_like(values)
+
+
+def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:
+    return cross_entropy_gradient(logits, batch.y, batch.label_weight, dim=1)

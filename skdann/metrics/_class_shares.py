@@ -1,0 +1,184 @@
+"""Class shares of the target, estimated from predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+from sklearn.utils import column_or_1d
+
+from skdann.metrics._prediction_scores import read_proba
+
+
+def regularised_shares(
+    confusion: np.ndarray, predicted: np.ndarray, source_shares: np.ndarray, noise: float
+) -> np.ndarray:
+    """Return the shares q >= 0 with sum 1 whose mixture of the confusion is what was predicted.
+
+    They minimise ``sum((confusion @ q - predicted)**2) + noise * sum((q - source_shares)**2)``.
+    With sum 1, `confusion @ q - predicted` is `(confusion - predicted) @ q` with what was predicted
+    subtracted from each column. In that form the scale of q is free: it settles the last row,
+    which asks for sum 1, without a say in the proportions, and is divided out.
+
+    Parameters
+    ----------
+    confusion : ndarray of shape (n_classes, n_classes)
+        Column k is the mean prediction for rows of class k.
+    predicted : ndarray of shape (n_classes,)
+        Mean prediction for the target.
+    source_shares : ndarray of shape (n_classes,)
+    noise : float
+    """
+    regulariser = np.sqrt(noise) * (np.eye(len(predicted)) - source_shares[:, np.newaxis])
+    mixture = confusion - predicted[:, np.newaxis]
+    rows = np.vstack([mixture, regulariser, np.ones(len(predicted))])
+    shares, _ = nnls(rows, np.append(np.zeros(len(rows) - 1), 1.0))
+    return shares / shares.sum()
+
+
+_MAX_STEPS = 1000
+
+_TOLERANCE = 1e-6
+
+
+def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None, method="bbse"):
+    """Estimate the shares of the classes in the target from a source-trained classifier.
+
+    Both methods assume label shift: the classes differ in frequency between the domains, but rows
+    of the same class look alike.
+
+    "bbse" [1]_ finds the shares q whose mixture of the mean predictions per source class comes
+    closest to the mean target prediction. The classifier may be wrong and uncalibrated, as its
+    errors are measured on the source rows. In the spirit of [2]_, the least squares are regularised
+    towards the source's shares p: with the mean predictions of the classes as columns of A, and b
+    the target's, q is the minimum of
+    ``sum((A @ q - b)**2) + (1 / n_source + 1 / n_target) * sum((q - p)**2)`` among shares >= 0 with
+    sum 1. With few rows, or a classifier that hardly tells the classes apart, q stays near p.
+
+    "em" [3]_ alternates between correcting the target predictions for the present shares and
+    averaging them, from p, for at most 1000 steps. It uses rows better, but needs a calibrated
+    classifier that was trained on the shares of `y_source`; `proba_source` does not enter.
+
+    Parameters
+    ----------
+    proba_target : array-like of shape (n_target, n_classes)
+        Class probabilities of target rows.
+    y_source : array-like of shape (n_source,)
+        Labels of source rows, which should not be among those that trained the classifier.
+    proba_source : array-like of shape (n_source, n_classes)
+        Class probabilities of the same source rows.
+    classes : array-like of shape (n_classes,), default=None
+        Labels of the columns, in sorted order as in `classes_`. None means the labels in
+        `y_source`.
+    method : {"bbse", "em"}, default="bbse"
+        How shares are estimated.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes,)
+        Shares of the classes in the target: in [0, 1], with sum 1.
+
+    Raises
+    ------
+    ValueError
+        If probabilities don't add up to one, lengths or numbers of classes differ, a class has no
+        source row, or `method` is unknown.
+
+    References
+    ----------
+    .. [1] Lipton, Z., Wang, Y.-X. and Smola, A. "Detecting and Correcting for Label Shift with
+       Black Box Predictors." ICML 2018.
+    .. [2] Azizzadenesheli, K., Liu, A., Yang, F. and Anandkumar, A. "Regularized Learning for
+       Domain Adaptation Under Label Shifts." ICLR 2019.
+    .. [3] Saerens, M., Latinne, P. and Decaestecker, C. "Adjusting the Outputs of a Classifier to
+       New a Priori Probabilities: A Simple Procedure." Neural Computation 14(1), 2002.
+
+    Examples
+    --------
+    The classifier is right in 8 of 10 cases, and calls 0.26 of the target "ham". That is a mixture
+    with ``0.8 * q + 0.2 * (1 - q) = 0.26``, so 0.1 of the target is ham:
+
+    >>> import numpy as np
+    >>> from skdann.metrics import estimate_class_shares
+    >>> ham, spam = [1.0, 0.0], [0.0, 1.0]
+    >>> y_source = np.repeat(["ham", "spam"], 5000)
+    >>> proba_source = np.repeat([ham, spam, ham, spam], [4000, 1000, 1000, 4000], axis=0)
+    >>> proba_target = np.repeat([ham, spam], [2600, 7400], axis=0)
+    >>> estimate_class_shares(proba_target, y_source, proba_source).round(2)
+    array([0.1, 0.9])
+    """
+    if method not in ("bbse", "em"):
+        raise ValueError(f"method must be 'bbse' or 'em', got {method!r}.")
+    target = read_proba(proba_target, "proba_target")
+    source = read_proba(proba_source, "proba_source")
+    codes = _read_codes(y_source, classes, target, source)
+    source_shares = np.bincount(codes) / len(codes)
+    if method == "em":
+        return _expectation_maximization(target, source_shares)
+    confusion = np.column_stack([source[codes == k].mean(axis=0) for k in range(source.shape[1])])
+    noise = 1.0 / len(source) + 1.0 / len(target)
+    return regularised_shares(confusion, target.mean(axis=0), source_shares, noise)
+
+
+def _expectation_maximization(target, source_shares):
+    shares = source_shares
+    for _ in range(_MAX_STEPS):
+        corrected = target * (shares / source_shares)
+        previous = shares
+        shares = (corrected / corrected.sum(axis=1, keepdims=True)).mean(axis=0)
+        if np.abs(shares - previous).max() < _TOLERANCE:
+            break
+    return shares
+
+
+def _read_codes(y_source, classes, target, source):
+    """Return the column of each source label, after checking that shapes and classes fit."""
+    labels = column_or_1d(y_source)
+    if len(labels) != len(source):
+        raise ValueError(
+            f"y_source has {len(labels)} labels, but proba_source has {len(source)} rows. Both "
+            "belong to the same source rows, in the same order."
+        )
+    if source.shape[1] != target.shape[1]:
+        raise ValueError(
+            f"proba_source has {source.shape[1]} columns, but proba_target has {target.shape[1]}. "
+            "Both come from the same classifier, with a column for each class."
+        )
+    found = _found_labels(labels)
+    columns = found if classes is None else column_or_1d(classes)
+    _check_columns(found, columns, source.shape[1])
+    return np.searchsorted(columns, labels)
+
+
+def _found_labels(labels):
+    """Return the sorted labels, or raise if one is missing or can't be compared."""
+    try:
+        found = np.unique(labels)
+        complete = not (found != found).any()
+    except TypeError:
+        complete = False
+    if not complete:
+        raise ValueError(
+            "y_source contains NaN or None, or labels that can't be sorted. Drop rows without a "
+            "label, and make the others one type."
+        )
+    return found
+
+
+def _check_columns(found, columns, n_columns):
+    if len(columns) != n_columns:
+        raise ValueError(
+            f"proba_source has {n_columns} columns, but there are {len(columns)} classes: "
+            f"{columns.tolist()}. Pass the labels of all columns as classes=classifier.classes_."
+        )
+    if not np.array_equal(columns, np.unique(columns)):
+        raise ValueError(
+            f"classes must be sorted and without repetition, got {columns.tolist()}. Pass "
+            "classifier.classes_, and columns of probabilities in that order."
+        )
+    if not np.array_equal(columns, found):
+        lacking, unknown = np.setdiff1d(columns, found), np.setdiff1d(found, columns)
+        raise ValueError(
+            f"y_source must hold each of the classes and no other label: without a row are "
+            f"{lacking.tolist()}, unknown are {unknown.tolist()}. What target rows of a class look "
+            "like is learnt from its source rows."
+        )

@@ -1,0 +1,269 @@
+"""How far apart the rows of two domains lie."""
+
+import math
+import numbers
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.utils.extmath import row_norms
+
+from skdann.metrics._rows import (
+    _BLOCK_VALUES,
+    check_positive,
+    read_domains,
+    row_blocks,
+    stack_domains,
+)
+
+# Squared distances below this share of the largest possible one are rounding errors.
+_ROUNDING = 1e-12
+
+
+def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=None):
+    """Measure how well a classifier tells the two domains apart.
+
+    The proxy A-distance [1]_ is ``2 * (1 - 2 * error)``, where `error` is the cross-validated
+    error of a classifier that tells source from target rows. Each domain counts for half of the
+    error, however many rows it has. An error above one half, which is chance, counts as one half.
+
+    Parameters
+    ----------
+    X_source : {array-like, sparse matrix} of shape (n_source, n_features)
+        Source rows, for example the embedding that a fitted network makes of them.
+    X_target : {array-like, sparse matrix} of shape (n_target, n_features)
+        Target rows with the same columns.
+    classifier : classifier, default=None
+        Tells source (0) from target (1); it is cloned. Where the domains differ in size, it should
+        weigh both alike, for example by ``class_weight="balanced"``. None means a balanced
+        logistic regression on standardised columns (divided by their largest absolute value where
+        rows are sparse), which sees shifts of means only, not of shapes.
+    cv : int or cross-validation splitter, default=5
+        An int is a number of shuffled folds, stratified by domain.
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds. A classifier that draws has a `random_state` of its own.
+
+    Returns
+    -------
+    distance : float
+        In [0, 2], without unit: 0 for domains that can't be told apart, 2 for domains that the
+        classifier separates. Lower is closer.
+
+    Raises
+    ------
+    ValueError
+        If rows are missing, not finite or of different widths, or a domain has fewer rows than
+        there are folds.
+
+    References
+    ----------
+    .. [1] Ben-David, S., Blitzer, J., Crammer, K. and Pereira, F. "Analysis of Representations for
+       Domain Adaptation." Advances in Neural Information Processing Systems 19, 2006.
+
+    Examples
+    --------
+    No error between domains with a gap, so the distance is ``2 * (1 - 2 * 0)``:
+
+    >>> from skdann.metrics import proxy_a_distance
+    >>> proxy_a_distance([[0], [1], [2]], [[97], [98], [99]], cv=3)
+    2.0
+    """
+    source, target = read_domains(X_source=X_source, X_target=X_target)
+    rows, domain = stack_domains(source, target)
+    folds = domain_folds(domain, cv, random_state)
+    if classifier is None:
+        classifier = default_domain_classifier(rows, class_weight="balanced")
+    # With routing, scikit-learn 1.6 needs params to be a dict.
+    wrong = cross_val_predict(classifier, rows, domain, cv=folds, params={}) != domain
+    error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
+    return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
+
+
+def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
+    """Measure how far apart the domains' means are in the space of a Gaussian kernel.
+
+    The squared maximum mean discrepancy [1]_, as its biased estimate: the mean kernel value of all
+    pairs of source rows, plus that of all pairs of target rows, minus twice that of all pairs
+    across, each row's pair with itself included. The kernel is
+    ``exp(-distance**2 / (2 * bandwidth**2))``. All pairs count and none is drawn, in blocks of
+    bounded memory; time grows with the square of the number of rows.
+
+    Parameters
+    ----------
+    X_source : {array-like, sparse matrix} of shape (n_source, n_features)
+        Source rows. Columns should be on one scale.
+    X_target : {array-like, sparse matrix} of shape (n_target, n_features)
+        Target rows with the same columns.
+    bandwidth : float, default=None
+        Width of the kernel, in the unit of the rows. None means the median distance between two
+        rows of both domains together (the upper one of two middle distances), or their root mean
+        square where rows repeat so often that the median is 0. Fix it to compare several embeddings
+        on one scale.
+
+    Returns
+    -------
+    discrepancy : float
+        In [0, 2], without unit: 0 for the same rows in both domains. Lower is closer.
+
+    Raises
+    ------
+    ValueError
+        If rows are missing, not finite or of different widths, or `bandwidth` is not a positive
+        number.
+
+    References
+    ----------
+    .. [1] Gretton, A., Borgwardt, K. M., Rasch, M. J., Schölkopf, B. and Smola, A. "A Kernel
+       Two-Sample Test." Journal of Machine Learning Research 13, 2012.
+
+    Examples
+    --------
+    Two rows at distance 2, which is the median: ``1 + 1 - 2 * exp(-1 / 2)``.
+
+    >>> from skdann.metrics import maximum_mean_discrepancy
+    >>> round(maximum_mean_discrepancy([[0.0]], [[2.0]]), 4)
+    0.7869
+    """
+    source, target = read_domains(X_source=X_source, X_target=X_target)
+    if not sparse.issparse(source):  # Distances are more exact around the origin.
+        centre = np.concatenate([source, target]).mean(axis=0)
+        source, target = source - centre, target - centre
+    if bandwidth is None:
+        bandwidth = _typical_distance(stack_domains(source, target)[0])
+    else:
+        check_positive(bandwidth, "bandwidth")
+    within = _mean_kernel(source, source, bandwidth) + _mean_kernel(target, target, bandwidth)
+    return max(float(within - 2.0 * _mean_kernel(source, target, bandwidth)), 0.0)
+
+
+def coral_distance(X_source, X_target):
+    """Measure how much the covariances of the two domains differ.
+
+    The sum of the squared differences between the two covariance matrices, divided by
+    ``4 * n_features**2``, as in Deep CORAL [1]_. It is blind to a shift of the means. Memory grows
+    with the square of the number of columns.
+
+    Parameters
+    ----------
+    X_source : {array-like, sparse matrix} of shape (n_source, n_features)
+        Source rows, at least two. Columns should be on one scale.
+    X_target : {array-like, sparse matrix} of shape (n_target, n_features)
+        Target rows with the same columns, at least two.
+
+    Returns
+    -------
+    distance : float
+        In [0, inf), in the columns' unit to the fourth power: 0 for equal covariances. Lower is
+        closer.
+
+    Raises
+    ------
+    ValueError
+        If rows are missing, not finite or of different widths, or a domain has a single row.
+
+    References
+    ----------
+    .. [1] Sun, B. and Saenko, K. "Deep CORAL: Correlation Alignment for Deep Domain Adaptation."
+       ECCV 2016 Workshops, 2016.
+
+    Examples
+    --------
+    Variances 2 and 8 in one column: ``(2 - 8)**2 / 4``.
+
+    >>> from skdann.metrics import coral_distance
+    >>> coral_distance([[0.0], [2.0]], [[0.0], [4.0]])
+    9.0
+    """
+    source, target = read_domains(X_source=X_source, X_target=X_target)
+    for name, rows in (("X_source", source), ("X_target", target)):
+        if rows.shape[0] < 2:
+            raise ValueError(f"{name} has one row, but a covariance needs at least two.")
+    difference = _covariance(source) - _covariance(target)
+    return float(np.sum(difference**2) / (4.0 * len(difference) ** 2))
+
+
+def default_domain_classifier(rows, class_weight=None):
+    """Return a logistic regression behind the scaler that suits the rows."""
+    scaler = MaxAbsScaler() if sparse.issparse(rows) else StandardScaler()
+    return make_pipeline(scaler, LogisticRegression(max_iter=1000, class_weight=class_weight))
+
+
+def domain_folds(domain, cv, random_state):
+    """Return shuffled folds that hold rows of both domains, or the splitter that was passed."""
+    if not isinstance(cv, numbers.Integral):
+        return cv
+    n_source, n_target = np.bincount(domain)
+    if not 2 <= cv <= min(n_source, n_target):
+        raise ValueError(
+            f"cv={cv} must be at least 2 and at most the rows of the smaller domain: X_source has "
+            f"{n_source} rows and X_target {n_target}. Pass another cv, or more rows."
+        )
+    return StratifiedKFold(cv, shuffle=True, random_state=random_state)
+
+
+def _covariance(rows):
+    """Return the unbiased covariance matrix of the columns."""
+    n_rows = rows.shape[0]
+    mean = np.asarray(rows.mean(axis=0)).reshape(1, -1)
+    if sparse.issparse(rows):
+        return ((rows.T @ rows).toarray() - n_rows * mean.T @ mean) / (n_rows - 1)
+    centred = rows - mean
+    return centred.T @ centred / (n_rows - 1)
+
+
+def _squared_distances(left, right):
+    """Yield the squared distances between rows, a block of `left` at a time."""
+    for block in row_blocks(left.shape[0], right.shape[0]):
+        yield euclidean_distances(left[block], right, squared=True)
+
+
+def _mean_kernel(left, right, bandwidth):
+    total = sum(
+        np.exp(distances / (-2.0 * bandwidth**2)).sum()
+        for distances in _squared_distances(left, right)
+    )
+    return total / (left.shape[0] * right.shape[0])
+
+
+def _typical_distance(rows):
+    """Return the median distance between two rows; where it is 0, their root mean square."""
+    n_rows = rows.shape[0]
+    n_pairs = n_rows * (n_rows - 1) // 2
+    # Four times the longest row's square bounds them all; five times leaves room for rounding.
+    largest = 5.0 * float(row_norms(rows, squared=True).max())
+    # The matrix of distances holds each pair twice, and a 0 for each row itself.
+    squared = _ranked_distance(rows, n_rows + 2 * (n_pairs // 2), largest)
+    if squared <= _ROUNDING * largest:
+        squared = sum(block.sum() for block in _squared_distances(rows, rows)) / (2 * n_pairs)
+    return math.sqrt(squared) if squared > _ROUNDING * largest else 1.0
+
+
+def _ranked_distance(rows, rank, largest):
+    """Return the squared distance at a position in the order of all, without keeping all.
+
+    An interval that holds it is cut into bins, of which one holds it, until the values in there
+    are few enough to sort.
+    """
+    low, high, n_below = 0.0, largest, 0
+    while high - low > _ROUNDING * largest:
+        counts, edges = _histogram(rows, low, high)
+        ends = n_below + np.cumsum(counts)
+        found = int(np.searchsorted(ends, rank, side="right"))
+        low, high, n_below = edges[found], edges[found + 1], int(ends[found] - counts[found])
+        if counts[found] <= _BLOCK_VALUES:
+            inside = [b[(b >= low) & (b <= high)] for b in _squared_distances(rows, rows)]
+            return float(np.partition(np.concatenate(inside), rank - n_below)[rank - n_below])
+    return float(low)
+
+
+def _histogram(rows, low, high):
+    """Count the squared distances between all rows in 1024 bins."""
+    counts = 0
+    for distances in _squared_distances(rows, rows):
+        in_block, edges = np.histogram(distances, bins=1024, range=(low, high))
+        counts = counts + in_block
+    return counts, edges

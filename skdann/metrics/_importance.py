@@ -1,0 +1,323 @@
+"""Weights that make source rows stand for target rows, and what is estimated with them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.utils import check_array, column_or_1d
+
+from skdann.metrics._distances import default_domain_classifier, domain_folds
+from skdann.metrics._rows import check_positive, read_domains, stack_domains
+
+
+class WeightedScore(NamedTuple):
+    """A weighted mean, and how many equally weighted rows would be as reliable."""
+
+    score: float
+    effective_sample_size: float
+
+
+def density_ratio_weights(
+    X_source,
+    X_target,
+    X=None,
+    *,
+    classifier=None,
+    cv=5,
+    clip=10.0,
+    normalize=True,
+    random_state=None,
+):
+    """Weigh source rows by how much more likely they are in the target.
+
+    The ratio of the densities, target over source, is read from a classifier that tells the two
+    domains apart [1]_: ``P(target) / P(source) * n_source / n_target``. Under covariate shift,
+    where labels depend on rows alike in both domains, a weighted mean over source rows estimates
+    the mean over target rows.
+
+    Parameters
+    ----------
+    X_source : {array-like, sparse matrix} of shape (n_source, n_features)
+        Source rows.
+    X_target : {array-like, sparse matrix} of shape (n_target, n_features)
+        Target rows with the same columns.
+    X : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
+        Source rows to weigh, which should not be among `X_source`. None means the rows of
+        `X_source`, each weighed by a classifier that did not see it.
+    classifier : classifier with `predict_proba`, default=None
+        Tells source (0) from target (1); it is cloned. Its probabilities must reflect the sizes of
+        the domains: it should not balance them. None means a logistic regression on standardised
+        columns (divided by their largest absolute value where rows are sparse).
+    cv : int or cross-validation splitter, default=5
+        An int is a number of shuffled folds, stratified by domain. Used where `X` is None.
+    clip : float or None, default=10.0
+        Largest ratio of the densities; None for no limit. True ratios have mean 1 over source rows,
+        so no row counts for more than 10 times its fair share, however sure the classifier is. A
+        limit relative to the mean weight would not hold, as one huge weight lifts the mean too.
+    normalize : bool, default=True
+        Whether weights are divided by their mean. `deep_embedded_validation` learns from the mean
+        and needs False.
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds. A classifier that draws has a `random_state` of its own.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_source,) or (n_rows,)
+        Weights >= 0, with mean 1 if normalised, else at most `clip`.
+
+    Raises
+    ------
+    ValueError
+        If rows are missing, not finite or of different widths, a domain has fewer rows than there
+        are folds, `clip` is not positive, the classifier has no probabilities, or no row could be a
+        target row.
+
+    References
+    ----------
+    .. [1] Bickel, S., Brückner, M. and Scheffer, T. "Discriminative Learning Under Covariate
+       Shift." Journal of Machine Learning Research 10, 2009.
+
+    Examples
+    --------
+    A quarter of the source rows, but three quarters of the target rows are ones. The ratio of a one
+    is ``(3 / 4) / (1 / 4)``, that of a zero ``(1 / 4) / (3 / 4)``:
+
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skdann.metrics import density_ratio_weights
+    >>> density_ratio_weights(
+    ...     [[0], [0], [0], [1]],
+    ...     [[0], [1], [1], [1]],
+    ...     [[0], [1]],
+    ...     classifier=DecisionTreeClassifier(),
+    ...     normalize=False,
+    ... ).round(2)
+    array([0.33, 3.  ])
+    """
+    if clip is not None:
+        check_positive(clip, "clip")
+    domains = {"X_source": X_source, "X_target": X_target}
+    source, target, *others = read_domains(**domains | ({} if X is None else {"X": X}))
+    rows, domain = stack_domains(source, target)
+    classifier = _probabilistic(classifier, rows)
+    if X is None:
+        folds = domain_folds(domain, cv, random_state)
+        how = {"method": "predict_proba", "params": {}}  # a dict: see `proxy_a_distance`
+        proba = cross_val_predict(classifier, rows, domain, cv=folds, **how)
+        proba = proba[domain == 0]
+    else:
+        proba = clone(classifier).fit(rows, domain).predict_proba(others[0])
+    return _ratios(proba, source.shape[0] / target.shape[0], clip, normalize)
+
+
+def effective_sample_size(weights):
+    """Count how many equally weighted rows would be as reliable as the weighted ones.
+
+    Kish's formula [1]_: the squared sum of the weights over the sum of their squares.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_rows,)
+        Weights >= 0, not all zero. Their scale does not matter.
+
+    Returns
+    -------
+    size : float
+        In [1, n_rows], in rows: n_rows for equal weights, 1 where a single row has all the weight.
+        Higher is more reliable.
+
+    Raises
+    ------
+    ValueError
+        If there are no weights, or they are negative, not finite or all zero.
+
+    References
+    ----------
+    .. [1] Kish, L. "Survey Sampling." Wiley, 1965.
+
+    Examples
+    --------
+    ``(1 + 1 + 2)**2 / (1 + 1 + 4)``:
+
+    >>> from skdann.metrics import effective_sample_size
+    >>> round(effective_sample_size([1, 1, 2]), 4)
+    2.6667
+    """
+    weights = _read_weights(weights)
+    share = weights / weights.max()  # Squares of tiny or huge weights would leave the float range.
+    return float(share.sum() ** 2 / (share**2).sum())
+
+
+def importance_weighted_accuracy(y_true, y_pred, weights):
+    """Estimate the accuracy on target rows from labelled source rows.
+
+    The share of the weight that lies on rows with a right prediction: importance-weighted
+    validation [1]_, divided by the sum of the weights. The rows should not be among those that
+    trained the model.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels of source rows.
+    y_pred : array-like of shape (n_rows,)
+        Predicted labels of the same rows.
+    weights : array-like of shape (n_rows,)
+        Weights >= 0 of the same rows, not all zero, as of `density_ratio_weights`.
+
+    Returns
+    -------
+    result : WeightedScore
+        A named tuple. `score`, a float in [0, 1]: the accuracy, higher is better.
+        `effective_sample_size`, a float in [1, n_rows]: where it is a small part of the rows, few
+        rows decide the score.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, there are no rows, or weights are negative, not finite or all zero.
+
+    References
+    ----------
+    .. [1] Sugiyama, M., Krauledat, M. and Müller, K.-R. "Covariate Shift Adaptation by Importance
+       Weighted Cross Validation." Journal of Machine Learning Research 8, 2007.
+
+    Examples
+    --------
+    Weight ``1 + 2`` of 4 is on the right predictions:
+
+    >>> from skdann.metrics import importance_weighted_accuracy
+    >>> result = importance_weighted_accuracy([0, 0, 1], [0, 1, 1], [1, 1, 2])
+    >>> result.score
+    0.75
+    >>> round(result.effective_sample_size, 4)
+    2.6667
+    """
+    weights = _read_weights(weights)
+    labels = {"y_true": column_or_1d(y_true), "y_pred": column_or_1d(y_pred)}
+    for argument, values in labels.items():
+        _check_length(values, argument, weights)
+    score = accuracy_score(labels["y_true"], labels["y_pred"], sample_weight=weights)
+    return WeightedScore(float(score), effective_sample_size(weights))
+
+
+def deep_embedded_validation(losses, weights):
+    """Estimate the risk on target rows from losses of labelled source rows.
+
+    Deep embedded validation [1]_ is the mean weighted loss, corrected by what is known about the
+    weights, whose true mean is 1: ``mean(w * loss) + eta * (mean(w) - 1)`` with
+    ``eta = -cov(w * loss, w) / var(w)``, or 0 for equal weights. The correction lowers the
+    variance; for weights that were divided by their mean it is 0. The rows should not be among
+    those that trained the model.
+
+    Parameters
+    ----------
+    losses : array-like of shape (n_rows,)
+        Losses of source rows, for example 1 for a wrong prediction and 0 for a right one.
+    weights : array-like of shape (n_rows,)
+        Ratios of the densities, target over source, of the same rows: >= 0, not all zero, not
+        divided by their mean, as of `density_ratio_weights` with ``normalize=False``.
+
+    Returns
+    -------
+    risk : float
+        In the losses' unit; the correction can carry it out of their range, below 0 too. Lower is
+        better.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, there are no rows, losses are not finite, or weights are negative, not
+        finite or all zero.
+
+    References
+    ----------
+    .. [1] You, K., Wang, X., Long, M. and Jordan, M. "Towards Accurate Model Selection in Deep
+       Unsupervised Domain Adaptation." ICML 2019.
+
+    Examples
+    --------
+    Weighted losses 0 and 1 have mean 0.5, and eta is ``-0.125 / 0.0625``: the risk is
+    ``0.5 - 2 * (0.75 - 1)``.
+
+    >>> from skdann.metrics import deep_embedded_validation
+    >>> deep_embedded_validation([0, 1], [0.5, 1.0])
+    1.0
+    """
+    weights = _read_weights(weights)
+    losses = _read_numbers(losses, "losses")
+    _check_length(losses, "losses", weights)
+    weighted = weights * losses
+    correction = _slope(weights, weighted) * (weights.mean() - 1.0)
+    return float(weighted.mean() - correction)
+
+
+def _probabilistic(classifier, rows):
+    """Return the classifier to use, or raise if it has no probabilities."""
+    if classifier is None:
+        return default_domain_classifier(rows)
+    if not hasattr(classifier, "predict_proba"):
+        raise ValueError(
+            f"classifier must have predict_proba, but {classifier!r} has not. Pass one with "
+            "probabilities, or wrap it in CalibratedClassifierCV."
+        )
+    return classifier
+
+
+def _ratios(proba, size_ratio, clip, normalize):
+    """Turn the probabilities of both domains into clipped ratios of the densities."""
+    in_source = np.maximum(proba[:, 0], np.finfo(np.float64).eps)
+    weights = np.minimum(proba[:, 1] / in_source * size_ratio, np.inf if clip is None else clip)
+    if not weights.any():
+        raise ValueError(
+            "X_source and X_target do not overlap: the classifier gives every row to weigh a "
+            "probability of 0 to be a target row. Weigh rows of an embedding that brings the "
+            "domains together, or pass a smoother classifier."
+        )
+    return weights / weights.mean() if normalize else weights
+
+
+def _slope(x, y):
+    """Return the slope of the regression of y on x, or 0 where x does not vary."""
+    if np.ptp(x) <= 1e-12 * x.max():
+        return 0.0
+    centred = x - x.mean()
+    return (centred @ (y - y.mean())) / (centred @ centred)
+
+
+def _read_weights(weights):
+    weights = _read_numbers(weights, "weights")
+    if (weights < 0).any():
+        raise ValueError(
+            f"weights has {int((weights < 0).sum())} negative values, the first in row "
+            f"{int((weights < 0).argmax())}; weights must be >= 0."
+        )
+    if not weights.any():
+        raise ValueError("weights is zero for every row; at least one must be positive.")
+    return weights
+
+
+def _read_numbers(values, argument):
+    """Return a float64 vector of finite numbers, at least one."""
+    try:
+        numbers = check_array(
+            values, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must hold numbers: {error}") from error
+    if numbers.ndim != 1 or len(numbers) == 0:
+        raise ValueError(
+            f"{argument} must be one number for each row, of at least one row; got shape "
+            f"{numbers.shape}."
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{argument} contains NaN or infinity; drop such rows first.")
+    return numbers
+
+
+def _check_length(values, argument, weights):
+    if len(values) != len(weights):
+        raise ValueError(
+            f"{argument} has {len(values)} rows, but weights has {len(weights)}. Both belong to "
+            "the same source rows, in the same order."
+        )

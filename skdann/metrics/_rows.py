@@ -1,0 +1,77 @@
+"""Rows of both domains, read and stacked, and walked through in blocks."""
+
+import math
+import numbers
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, gen_batches
+
+# Values of one block of a matrix that holds a number for each pair of rows: 32 MB of float64.
+_BLOCK_VALUES = 2**22
+
+
+def read_domains(**domains):
+    """Return one float64 matrix per argument, with the same columns; all CSR if one is sparse."""
+    rows = [read_rows(X, argument) for argument, X in domains.items()]
+    first, names = next(iter(domains)), _column_names(next(iter(domains.values())))
+    for (argument, X), matrix in zip(domains.items(), rows, strict=True):
+        if matrix.shape[1] != rows[0].shape[1]:
+            raise ValueError(
+                f"{argument} has {matrix.shape[1]} columns, but {first} has {rows[0].shape[1]}. "
+                "Rows of both domains need the same columns, and the same preprocessing."
+            )
+        if names and _column_names(X) and names != _column_names(X):
+            raise ValueError(
+                f"{argument} has other columns than {first}, or the same in another order. Pass "
+                f"{argument}[{first}.columns]."
+            )
+    if any(sparse.issparse(matrix) for matrix in rows):
+        return [sparse.csr_array(matrix) for matrix in rows]
+    return rows
+
+
+def read_rows(X, argument):
+    """Return rows as a float64 ndarray or CSR matrix of finite numbers, or raise."""
+    if not sparse.issparse(X) and np.ndim(X) != 2:
+        raise ValueError(
+            f"{argument} must have two dimensions, rows and columns, but has {np.ndim(X)}. Reshape "
+            "a single column by X.reshape(-1, 1), and flatten images, or pass their embedding."
+        )
+    try:
+        rows = check_array(
+            X, accept_sparse="csr", dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must hold numbers: {error}") from error
+    if rows.shape[0] == 0:
+        raise ValueError(f"{argument} has no rows; pass at least one.")
+    if not np.isfinite(rows.data if sparse.issparse(rows) else rows).all():
+        raise ValueError(
+            f"{argument} contains NaN or infinity. Impute or drop such rows first, for example "
+            "with SimpleImputer()."
+        )
+    return rows
+
+
+def stack_domains(source, target):
+    """Return the rows of both domains, and the domain of each: 0 for source, 1 for target."""
+    domain = np.repeat([0, 1], [source.shape[0], target.shape[0]])
+    if sparse.issparse(source):
+        return sparse.vstack([source, target], format="csr"), domain
+    return np.concatenate([source, target]), domain
+
+
+def row_blocks(n_rows, n_columns):
+    """Yield slices of rows of a matrix, each of a bounded number of values."""
+    yield from gen_batches(n_rows, max(1, _BLOCK_VALUES // n_columns))
+
+
+def check_positive(value, argument):
+    """Refuse what is not a positive, finite number."""
+    if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
+        raise ValueError(f"{argument} must be a positive number, got {value!r}.")
+
+
+def _column_names(X):
+    return list(getattr(X, "columns", ()))

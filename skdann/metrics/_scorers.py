@@ -1,0 +1,458 @@
+"""Scorers for searches and cross-validation that need no target labels."""
+
+import copy
+
+import numpy as np
+
+from skdann.metrics._class_shares import estimate_class_shares
+from skdann.metrics._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
+from skdann.metrics._importance import (
+    deep_embedded_validation,
+    density_ratio_weights,
+    importance_weighted_accuracy,
+)
+from skdann.metrics._prediction_scores import (
+    batch_nuclear_norm,
+    corr_c,
+    info_max,
+    prediction_entropy,
+    soft_neighborhood_density,
+)
+from skdann.metrics._scorer_base import TargetScorer
+
+
+class ProxyADistanceScorer(TargetScorer):
+    """Minus the proxy A-distance: how badly a classifier tells the domains apart.
+
+    It looks at the features only: a constant embedding has the best score and is worth
+    nothing. Use it beside a score of the labels.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    space : {"embedding", "input"}, default="embedding"
+        What to compare: `transform` of the estimator, or its inputs, as the steps in front of it
+        in a Pipeline make them. A classifier without `transform` is scored on its inputs.
+
+    classifier : classifier, default=None
+        What tells the domains apart; None is a balanced logistic regression.
+
+    cv : int or splitter, default=5
+        Folds for that classifier.
+
+    random_state : int, RandomState instance or None, default=0
+        Determines the folds. By default the same for all candidates of a search.
+
+    See Also
+    --------
+    skdann.metrics.proxy_a_distance : The distance, and the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import ProxyADistanceScorer
+    >>> X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> ProxyADistanceScorer()(clf, X, y, X_tgt=X + 100)
+    -2.0
+    """
+
+    def __init__(self, *, X_tgt=None, space="embedding", classifier=None, cv=5, random_state=0):
+        super().__init__(X_tgt=X_tgt)
+        self.space = space
+        self.classifier = classifier
+        self.cv = cv
+        self.random_state = random_state
+
+    def _measure(self, domains):
+        features = domains.features(self.space)
+        return -proxy_a_distance(
+            *features,
+            classifier=self.classifier,
+            cv=self.cv,
+            random_state=copy.deepcopy(self.random_state),
+        )
+
+
+class MMDScorer(TargetScorer):
+    """Minus the squared maximum mean discrepancy between the domains.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    space : {"embedding", "input"}, default="embedding"
+        See `ProxyADistanceScorer`.
+
+    bandwidth : float, default=None
+        Width of the Gaussian kernel. None is the median distance, so every candidate of a search
+        has its own unit.
+
+    See Also
+    --------
+    skdann.metrics.maximum_mean_discrepancy : The distance, and the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import MMDScorer
+    >>> X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> MMDScorer()(clf, X, X_tgt=X + 1) > MMDScorer()(clf, X, X_tgt=X + 5)
+    True
+    """
+
+    def __init__(self, *, X_tgt=None, space="embedding", bandwidth=None):
+        super().__init__(X_tgt=X_tgt)
+        self.space = space
+        self.bandwidth = bandwidth
+
+    def _measure(self, domains):
+        return -maximum_mean_discrepancy(*domains.features(self.space), bandwidth=self.bandwidth)
+
+
+class CoralScorer(TargetScorer):
+    """Minus the distance between the covariances of the domains.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    space : {"embedding", "input"}, default="embedding"
+        See `ProxyADistanceScorer`.
+
+    See Also
+    --------
+    skdann.metrics.coral_distance : The distance, and the reference.
+
+    Examples
+    --------
+    Variances 2 and 8 in one column: ``(2 - 8)**2 / 4``.
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import CoralScorer
+    >>> clf = LogisticRegression().fit([[0.0], [2.0]], [0, 1])
+    >>> CoralScorer()(clf, [[0.0], [2.0]], X_tgt=[[0.0], [4.0]])
+    -9.0
+    """
+
+    def __init__(self, *, X_tgt=None, space="embedding"):
+        super().__init__(X_tgt=X_tgt)
+        self.space = space
+
+    def _measure(self, domains):
+        return -coral_distance(*domains.features(self.space))
+
+
+class _ImportanceScorer(TargetScorer):
+    """What the two scorers with density ratios share."""
+
+    def __init__(
+        self, *, X_tgt=None, space="embedding", classifier=None, cv=5, clip=10.0, random_state=0
+    ):
+        super().__init__(X_tgt=X_tgt)
+        self.space = space
+        self.classifier = classifier
+        self.cv = cv
+        self.clip = clip
+        self.random_state = random_state
+
+    def _weights(self, domains, *, normalize):
+        features = domains.features(self.space)
+        return density_ratio_weights(
+            *features,
+            classifier=self.classifier,
+            cv=self.cv,
+            clip=self.clip,
+            normalize=normalize,
+            random_state=copy.deepcopy(self.random_state),
+        )
+
+
+class ImportanceWeightedAccuracyScorer(_ImportanceScorer):
+    """Accuracy on the source rows, weighted by how much they look like target rows.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    space : {"embedding", "input"}, default="embedding"
+        Where the densities are compared; see `ProxyADistanceScorer`. In the inputs the weights
+        are the same for all candidates.
+
+    classifier : classifier with `predict_proba`, default=None
+        What tells the domains apart; None is a logistic regression.
+
+    cv : int or splitter, default=5
+        A row is weighed by a classifier that did not see it; these are the folds.
+
+    clip : float or None, default=10.0
+        Largest ratio of the densities.
+
+    random_state : int, RandomState instance or None, default=0
+        Determines the folds.
+
+    See Also
+    --------
+    skdann.metrics.density_ratio_weights : The weights.
+    skdann.metrics.importance_weighted_accuracy : The score, and the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import ImportanceWeightedAccuracyScorer
+    >>> X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> ImportanceWeightedAccuracyScorer()(clf, X, y, X_tgt=X + 3)
+    1.0
+    """
+
+    def _measure(self, domains):
+        weights = self._weights(domains, normalize=True)
+        predicted = domains.source("predict")
+        return importance_weighted_accuracy(domains.labels(), predicted, weights).score
+
+
+class DeepEmbeddedValidationScorer(_ImportanceScorer):
+    """Minus the risk on target rows that deep embedded validation estimates.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    loss : {"log", "zero_one"}, default="log"
+        Loss of a source row: minus the logarithm of the probability of its label, or 1 for a
+        wrong prediction.
+
+    space, classifier, cv, clip, random_state
+        As in `ImportanceWeightedAccuracyScorer`.
+
+    See Also
+    --------
+    skdann.metrics.deep_embedded_validation : The risk, and the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import DeepEmbeddedValidationScorer
+    >>> X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> abs(DeepEmbeddedValidationScorer(loss="zero_one")(clf, X, y, X_tgt=X + 3))
+    0.0
+    """
+
+    def __init__(
+        self,
+        *,
+        X_tgt=None,
+        loss="log",
+        space="embedding",
+        classifier=None,
+        cv=5,
+        clip=10.0,
+        random_state=0,
+    ):
+        super().__init__(
+            X_tgt=X_tgt,
+            space=space,
+            classifier=classifier,
+            cv=cv,
+            clip=clip,
+            random_state=random_state,
+        )
+        self.loss = loss
+
+    def _measure(self, domains):
+        losses = self._losses(domains)
+        return -deep_embedded_validation(losses, self._weights(domains, normalize=False))
+
+    def _losses(self, domains):
+        if self.loss == "zero_one":
+            return (np.asarray(domains.source("predict")) != domains.labels()).astype(float)
+        if self.loss != "log":
+            raise ValueError(f'loss must be "log" or "zero_one", got {self.loss!r}.')
+        proba = np.asarray(domains.source("predict_proba"), dtype=float)
+        of_label = (proba * domains.is_class()).sum(axis=1)
+        return -np.log(np.maximum(of_label, np.finfo(np.float32).eps))
+
+
+class EntropyScorer(TargetScorer):
+    """Minus the mean entropy of the predictions on target rows: how sure they are.
+
+    A classifier that is sure of one class everywhere has the best score. `InfoMaxScorer`
+    punishes that.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    See Also
+    --------
+    skdann.metrics.prediction_entropy : The entropy, and the reference.
+
+    Examples
+    --------
+    Sure of rows far from the boundary, not of those on it:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import EntropyScorer
+    >>> X, y = [[-1.0], [1.0]], [0, 1]
+    >>> clf, scorer = LogisticRegression().fit(X, y), EntropyScorer()
+    >>> scorer(clf, X, y, X_tgt=[[-9.0], [9.0]]) > scorer(clf, X, y, X_tgt=[[0.1], [-0.1]])
+    True
+    """
+
+    def _measure(self, domains):
+        return -prediction_entropy(domains.target("predict_proba"))
+
+
+class InfoMaxScorer(TargetScorer):
+    """Sure of each target row, and not of the same class for all.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    class_shares : {"source", "estimate"}, array-like of shape (n_classes,) or None, default=None
+        How frequent the classes are expected to be in the target: as in `y`, as estimated for
+        shifted shares from the classifier's errors on the source rows, or as given, in the order
+        of `classes_`. None expects equal shares.
+
+    See Also
+    --------
+    skdann.metrics.info_max : The score, and the reference.
+    skdann.metrics.estimate_class_shares : What "estimate" does.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import InfoMaxScorer
+    >>> X, y = [[-1.0], [1.0]], [0, 1]
+    >>> clf, scorer = LogisticRegression().fit(X, y), InfoMaxScorer()
+    >>> scorer(clf, X, y, X_tgt=[[-9.0], [9.0]]) > scorer(clf, X, y, X_tgt=[[9.0], [9.0]])
+    True
+    """
+
+    def __init__(self, *, X_tgt=None, class_shares=None):
+        super().__init__(X_tgt=X_tgt)
+        self.class_shares = class_shares
+
+    def _measure(self, domains):
+        shares = self.class_shares
+        if isinstance(shares, str):
+            shares = self._shares_of_source(domains)
+        return info_max(domains.target("predict_proba"), class_shares=shares)
+
+    def _shares_of_source(self, domains):
+        if self.class_shares == "source":
+            return domains.is_class().mean(axis=0)
+        if self.class_shares == "estimate":
+            return estimate_class_shares(
+                domains.target("predict_proba"),
+                domains.labels(),
+                domains.source("predict_proba"),
+                classes=domains.classes,
+            )
+        raise ValueError(
+            'class_shares must be "source", "estimate", an array with one share per class, or '
+            f"None, got {self.class_shares!r}."
+        )
+
+
+class BatchNuclearNormScorer(TargetScorer):
+    """Nuclear norm of the matrix of predictions on target rows: sure and diverse.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    See Also
+    --------
+    skdann.metrics.batch_nuclear_norm : The score, and the reference.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import BatchNuclearNormScorer
+    >>> X, y = [[-1.0], [1.0]], [0, 1]
+    >>> clf, scorer = LogisticRegression().fit(X, y), BatchNuclearNormScorer()
+    >>> scorer(clf, X, y, X_tgt=[[-9.0], [9.0]]) > scorer(clf, X, y, X_tgt=[[9.0], [9.0]])
+    True
+    """
+
+    def _measure(self, domains):
+        return batch_nuclear_norm(domains.target("predict_proba"))
+
+
+class CorrCScorer(TargetScorer):
+    """Corr-C: how much the predicted probabilities of different classes go together, negated.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    See Also
+    --------
+    skdann.metrics.corr_c : The score, and the reference.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import CorrCScorer
+    >>> X, y = [[-1.0], [1.0]], [0, 1]
+    >>> clf, scorer = LogisticRegression().fit(X, y), CorrCScorer()
+    >>> scorer(clf, X, y, X_tgt=[[-9.0], [9.0]]) > scorer(clf, X, y, X_tgt=[[0.1], [-0.1]])
+    True
+    """
+
+    def _measure(self, domains):
+        return corr_c(domains.target("predict_proba"))
+
+
+class SoftNeighborhoodDensityScorer(TargetScorer):
+    """Soft neighbourhood density: how densely target rows with like predictions lie together.
+
+    Parameters
+    ----------
+    X_tgt : array-like or tuple of such, default=None
+        See `TargetScorer`.
+
+    temperature : float > 0, default=0.05
+        The lower, the nearer a row's neighbourhood.
+
+    See Also
+    --------
+    skdann.metrics.soft_neighborhood_density : The score, and the reference.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import SoftNeighborhoodDensityScorer
+    >>> X, y = [[-1.0], [1.0]], [0, 1]
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> scorer = SoftNeighborhoodDensityScorer()
+    >>> scorer(clf, X, y, X_tgt=[[1.0]] * 4) > scorer(clf, X, y, X_tgt=[[-2], [-0.1], [0.2], [3]])
+    True
+    """
+
+    def __init__(self, *, X_tgt=None, temperature=0.05):
+        super().__init__(X_tgt=X_tgt)
+        self.temperature = temperature
+
+    def _measure(self, domains):
+        proba = domains.target("predict_proba")
+        return soft_neighborhood_density(proba, temperature=self.temperature)
