@@ -81,7 +81,7 @@ def choices_table(options: argparse.Namespace) -> str:
             data, seed, scoring=scoring, refit=choose_adaptation, n_jobs=options.jobs
         )
         chosen = [
-            best_by(pool.cv_results_, "mean_reverse_validation"),
+            best_by(pool.cv_results_, "mean_test_reverse_validation"),
             best_by(search.cv_results_, "mean_test_reverse_validation"),
             described(pool.best_params_),
             described(search.best_params_),

@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 
 
 def candidates(pool: str, is_sparse: bool) -> list[dict[str, Any]]:
-    scalings = ("none", "source", "domain") if is_sparse else ("source", "both", "domain")
+    scalings = (None, "source", "domain") if is_sparse else ("source", "both", "domain")
     names = ["input_scaling", *POOLS[pool]]
     values = itertools.product(scalings, *POOLS[pool].values())
     return [dict(zip(names, one, strict=True)) for one in values]

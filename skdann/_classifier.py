@@ -1,9 +1,9 @@
 """`DANNClassifier`: parameters, documentation, and `fit` as the walk through the rooms."""
 
 import copy
-import math
 import numbers
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,38 +12,26 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
-from skdann._choosing.cross_fit import reversed_classifier
 from skdann._data.inputs import (
     domain_codes,
     read_rows_like_fitted,
     read_training_data,
     warn_about_target_scale,
 )
-from skdann._data.rows import RowTables
+from skdann._data.labels import check_same_classes
 from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
 from skdann._prediction_mixin import DomainAdversarialMixin
-from skdann._torch.devices import resolve_device
-from skdann._torch.randomness import entropy_of, random_streams
-from skdann._training.fit_together import (
-    Fit,
-    fit_together,
-    mean_shares,
-    member_batches,
-    new_net,
-    new_networks,
+from skdann._training.continuing import (
+    check_continues,
+    check_streams,
+    continued,
+    streamed,
 )
-from skdann._training.net import EpochData
-from skdann._training.settings import (
-    CHOSEN,
-    batch_size_for,
-    is_auto,
-    n_passes,
-    plain,
-    with_settings,
-)
-from skdann._training.share_estimates import estimates_shares
+from skdann._training.fit_together import fit_together, train_on
+from skdann._training.settings import Settings
+from skdann._training.share_estimates import mean_shares, with_known_shares
 from skdann.exceptions import SourceOnlyWarning
 
 
@@ -57,9 +45,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     the label and *not* to give the domain away. One gradient step trains all three.
 
     By default it adapts only where that is safe. Nine candidates, three strengths of adaptation
-    for each of three scalings, are trained without a third of the source rows and asked what can
-    be known without target labels; the network without adaptation stays unless another does
-    better by all signals, as in `DANNClassifierCV`. `verdict_` says what was chosen and why.
+    for each of three scalings, are trained without a third of the source rows and compared by
+    signals that need no target labels. The network without adaptation stays unless another one
+    does better by all signals; `DANNClassifierCV` describes them. `verdict_` says what was chosen
+    and why.
 
     Read more in the user guide, ``docs/user_guide.md``.
 
@@ -75,83 +64,78 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     dropout : float in [0, 1), default=0.5
         Share of hidden units that are set to 0 in each training step, in all three parts.
 
-    label_hidden_layer_sizes : int or tuple of int, default=()
-        Hidden layers of the label predictor; none makes it linear.
-
-    domain_hidden_layer_sizes : int or tuple of int, default=(100,)
-        Hidden layers of the domain classifier; none makes it linear.
-
     feature_extractor : torch.nn.Module, type or callable, default=None
-        Your own feature extractor. A module is copied and keeps its weights as a start. A
-        class or other callable is called with the width of `X` (for `X` of more than two
-        dimensions with the shape of one row, such as ``(3, 28, 28)``) and returns a module;
-        if it takes no argument, it is called with none. The module must map rows to
-        embeddings of shape (n_rows, n_embedding). The three sizes and the activation above
-        do not concern it.
+        Your own feature extractor, in place of `hidden_layer_sizes` and `activation`. A module is
+        copied, and its weights are the start. A class or other callable with one required
+        argument is called with the width of `X` (for `X` of more than two dimensions with the
+        shape of one row, such as ``(3, 28, 28)``) and returns a module; one without required
+        arguments is called with none. The module must map rows to embeddings of shape
+        (n_rows, n_embedding).
 
-    label_predictor : torch.nn.Module, type or callable, default=None
-        Your own label predictor, called with ``(n_embedding, n_classes)``; it must return
-        logits, without a softmax.
+    label_predictor : int, tuple of int, torch.nn.Module, type or callable, default=()
+        Hidden layer sizes of the label predictor; none makes it linear. Or your own, called with
+        ``(n_embedding, n_classes)``; it must return logits, without a softmax.
 
-    domain_classifier : torch.nn.Module, type or callable, default=None
-        Your own domain classifier, called with ``(n_embedding, n_domains)``, where n_domains
-        is 1 for the source plus the number of target domains; it must return logits. The
-        gradient reversal stands in front of it in any case.
+    domain_classifier : int, tuple of int, torch.nn.Module, type or callable, default=(100,)
+        Hidden layer sizes of the domain classifier; none makes it linear. Or your own, called
+        with ``(n_embedding, n_domains)``, where n_domains is 1 for the source plus the number of
+        target domains; it must return logits. The gradient reversal stands in front of it in any
+        case.
 
-    input_scaling : {"auto", "none", "source", "both", "domain"}, default="auto"
+    input_scaling : {"auto", "source", "both", "domain"}, None or tuple of these, default="auto"
         How columns are scaled, as the first thing in the network and without a copy of the data:
         to mean 0 and deviation 1 by the statistics of the source rows, of both domains (each
         with half the weight), or of each domain by its own, and cut at +-8. A column that is
         constant in the rows that its statistics come from becomes 0; sparse columns are not
-        shifted. With "domain", what `predict` and the others are given counts as target rows
-        unless their `domain` says otherwise. `partial_fit` takes the statistics of its first
-        chunk. "auto" is "none" for sparse `X`, for a `feature_extractor` of your own, and where
-        the largest deviation of a source column is in [0.1, 3] and no mean beyond 3; else
-        "source". Where lambda is chosen, the scaling is chosen with it: from that one, "both" (for
-        sparse `X` "source") and "domain".
+        shifted. None scales nothing. `partial_fit` takes the statistics of its first chunk.
 
-    lambda_max : float >= 0 or "auto", default="auto"
-        Strength of adaptation at the end of `lambda_schedule`. With 0 the classifier is the
-        source-only network, and the domain classifier only watches; 1.0 is plain DANN, the
-        paper's. "auto" chooses from 0, 0.1 and 1 without target labels, for about eight times the
-        cost of a fit. What cannot be chosen is 1.0: in `partial_fit`, and in `fit` without
-        `X_tgt`, where it has no effect.
+        With a given lambda, "auto" means None if `X` is sparse, if you pass a
+        `feature_extractor`, or if the source columns are already of about unit size (largest
+        standard deviation between 0.1 and 3, no mean beyond 3 in absolute value), and "source"
+        otherwise. Where lambda is chosen, that scaling, "both" (for sparse `X`: "source") and
+        "domain" are all candidates; a tuple names the candidates, the baseline's first.
+
+    lambda_max : float >= 0, "auto" or tuple of float, default="auto"
+        Strength of adaptation at the end of `lambda_schedule`. 1.0 is plain DANN, the paper's.
+        With 0 (and a `target_information` of 0) the classifier is the source-only network: the
+        domain classifier learns, but the features do not learn from it. "auto" chooses from 0,
+        0.1 and 1 without target labels, for about eight times the cost of a fit; a tuple chooses
+        from its values and 0. Searches such as ``GridSearchCV(DANNClassifier(), {"lr": ...})``
+        then choose inside every fit: give a lambda, or use `DANNClassifierCV`, to avoid that.
+        Where nothing can be chosen, "auto" means 1.0: in `partial_fit`, and in `fit` without
+        `X_tgt`, where lambda has no effect.
 
     lambda_schedule : {"ramp", "constant"} or callable, default="ramp"
-        What multiplies `lambda_max` at progress p, the share of training that is done, in
-        [0, 1]. "ramp" is the paper's ``2 / (1 + exp(-gamma * p)) - 1``. A callable gets p and
-        returns a number >= 0.
+        The factor of `lambda_max` at progress p, the share of training that is done, in [0, 1].
+        "ramp" is the paper's ``2 / (1 + exp(-10 p)) - 1``; :class:`skdann.schedules.Ramp` takes
+        another steepness. A callable gets p and returns a number >= 0.
 
-    gamma : float > 0, default=10.0
-        Steepness of the ramp.
-
-    conditioning : {"none", "multilinear"}, default="none"
+    conditioning : {None, "multilinear"}, default=None
         What the domain classifier sees: the embedding, or the products of each feature with each
-        predicted class probability [3]_, so that what is aligned is classes and not their mixture.
-        Above 4,096 products, 1,024 random ones stand for all.
-
-    entropy_weighting : bool, default=False
-        Whether rows count in the domain loss by ``1 + exp(-entropy)`` of their predicted label
-        [3]_.
+        predicted class probability [3]_, so that classes are aligned and not their mixture.
+        Above 4,096 products, 1,024 random combinations of them are used instead. No gain in our
+        ablation.
 
     domain_label_smoothing : float in [0, 1), default=0.0
-        Share of the domain labels that is spread over all domains [4]_.
+        Share of the domain labels that is spread over all domains [4]_. It gained on one data set
+        of our ablation.
 
-    target_entropy : float >= 0, default=0.0
-        Weight, at the end of `lambda_schedule`, of information maximisation on the target [5]_:
-        predictions for target rows are to be certain, and not all the same. It takes for granted
-        that classes are about as frequent in both domains.
+    target_information : float >= 0, default=0.0
+        Weight, at the end of `lambda_schedule`, of the mutual information of target rows and
+        their predicted labels [5]_: predictions are to be certain, and not all the same. It
+        assumes that classes are about as frequent in both domains, and looks better to the
+        signals of a choice than it is: give a lambda with it.
 
-    label_shift : {"ignore", "estimate"}, dict or array-like of shape (n_classes,), default="ignore"
+    label_shift : {None, "estimate"}, dict or array-like of shape (n_classes,), default=None
         What is done about class shares that differ between the domains. Source rows of class y
         weigh ``p_T(y) / p_S(y)`` in the label loss and in the domain loss [6]_, so the
         probabilities are those for the target's shares. p_T is given, by label or in the order of
         `classes_`, or estimated from the confusion of source rows and the predicted shares of the
-        target: regularised, by two networks without adaptation, each trained on one half of the
-        source, before the fit. Estimates that follow the training, as in [6]_, can run away.
+        target: before the fit, by two networks without adaptation, each trained on one half of
+        the source. Estimates that follow the training, as in [6]_, can run away.
 
     optimizer : {"adam", "sgd"}, torch optimizer class or partial of one, default="adam"
-        "sgd" has the paper's momentum of 0.9. What a `functools.partial` fixes stays fixed.
+        "sgd" has the paper's momentum of 0.9. What a `functools.partial` sets stays as it is.
 
     lr : float > 0, default=0.001
         Learning rate at the start.
@@ -161,12 +145,13 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         ``1 / (1 + 10 p) ** 0.75``.
 
     weight_decay : float >= 0, default=0.0001
-        As the optimizer understands it; for "adam" and "sgd" half the L2 penalty's factor.
+        As the optimizer understands it; for "adam" and "sgd" half the L2 penalty's factor. An
+        optimizer that has none, such as `torch.optim.Rprop`, is made without it.
 
     batch_size : int >= 1 or "auto", default="auto"
         Source rows per gradient step; as many target rows join them (the paper's batch of 128
-        is 64 here). Fewer where the source has fewer rows. "auto" takes the largest power of
-        two from 64 to 1024 that leaves at least 1,500 steps: with `max_epochs` "auto", 64 up to
+        is 64 here). Smaller if the source has fewer rows. "auto" takes the largest power of two
+        from 64 to 1024 that leaves at least 1,500 steps: with `max_epochs` "auto", 64 up to
         6,400 source rows.
 
     max_epochs : int >= 1 or "auto", default="auto"
@@ -189,18 +174,19 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         of the classifier in a Pipeline have seen the rows held out.
 
     validation_fraction : float in (0, 1), default=0.1
-        Used with `early_stopping`.
+        Share of the rows held out by `early_stopping`.
 
     n_iter_no_change : int >= 1, default=10
-        Used with `early_stopping`.
+        Epochs without improvement after which `early_stopping` stops.
 
     warm_start : bool, default=False
-        Start `fit` from the weights of the previous `fit`, which must have had the same sizes
-        and all the classes of the new labels. Optimizer, schedules and input scaling start anew.
+        Start `fit` from the weights of the previous `fit`, which must have had the same layers
+        and all the classes of the new labels. Optimizer, schedules and input scaling start anew;
+        what "auto" chose before stays chosen.
 
     callbacks : list of skorch callbacks, default=None
-        They are copied, and called with the skorch net. What they may monitor is what
-        `history_` has.
+        They are copied, and called with the skorch net of the final fit, not of the candidates.
+        They can monitor whatever `history_` has.
 
     device : str or torch.device, default="cpu"
         Where to train and predict. "auto" takes CUDA, then MPS, then the CPU. For networks
@@ -234,26 +220,26 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     n_iter_ : int
         Epochs trained.
 
-    lambda_max_, input_scaling_ : float, str
-        What was given, or chosen.
+    lambda_max_, input_scaling_ : float, str or None
+        What the network was trained with, given or chosen.
 
     adapted_ : bool
-        Whether something was chosen over the network without adaptation; only if `lambda_max` is
-        "auto", and after a `fit` with `X_tgt`.
+        Whether something was chosen over the network without adaptation. It exists only if
+        lambda was chosen: with "auto" or candidates, after a `fit` with `X_tgt`.
 
     verdict_ : str
-        What was chosen and why, in a sentence; set where `adapted_` is.
+        What was chosen and why, in a sentence; it exists where `adapted_` does.
 
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
-        ``domain_loss, domain_accuracy``, where 0.5 means that source and target can't be
-        told apart; with `early_stopping` the figures of the rows held out as ``valid_*``.
+        ``domain_loss, domain_accuracy``, where 0.5 means that the domain classifier can't tell
+        source from target; with `early_stopping` the figures of the rows held out as ``valid_*``.
         Losses are means over the rows of all batches, in nats. With several members the
         figures are means over them, and ``members`` has a dict for each.
 
     target_shares_ : ndarray of shape (n_classes,) or None
-        Shares of the classes in the target by which source rows were weighed at the end,
-        estimated or given; None if they are to be ignored, or there is no target to estimate them.
+        Class shares of the target by which source rows were weighed, estimated or given. None
+        without `label_shift`, or without a target to estimate them from.
 
     net_ : skorch.NeuralNet
         The skorch net that was trained.
@@ -264,16 +250,17 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     See Also
     --------
-    DANNClassifierCV : Chooses from a pool of your own, on all folds, and tells all scores.
-    adaptation_report : What an adaptation was up against, and what it did.
+    DANNClassifierCV : Chooses from more candidates, on all folds, and keeps all scores.
+    adaptation_report : How the domains differed, and what adaptation changed.
     sklearn.neural_network.MLPClassifier : The same kind of network for one domain.
 
     Notes
     -----
     Inside cross-validation pass the target as a tuple, ``X_tgt=(X_tgt,)``. scikit-learn cuts
-    an array that happens to have as many rows as `X` by the fold's *source* rows, and
-    nothing can notice; a tuple is passed on whole. In a Pipeline say
-    ``transform_input=["X_tgt"]``, or the steps in front see the source only.
+    an array that happens to have as many rows as `X` by the fold's *source* rows, and `fit` has
+    no way to notice; a tuple is passed on whole. In a Pipeline use
+    :func:`skdann.pipeline.make_dann_pipeline`, or ``transform_input=["X_tgt"]`` with metadata
+    routing; otherwise the steps in front transform the source only.
 
     Adaptation assumes that the domains differ in their inputs, and that classes are about as
     frequent in both. Where class shares differ much, a given lambda can do harm: see
@@ -332,42 +319,46 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     ['domain_accuracy', 'domain_loss', 'epoch', 'label_loss', 'lambda', 'lr', 'seconds']
     """
 
-    __metadata_request__fit = {"X_tgt": True}
+    __metadata_request__fit = {"X_tgt": True, "groups": True}
     __metadata_request__partial_fit = {"X_tgt": True}
 
     _parameter_constraints = {
         "hidden_layer_sizes": [Interval(numbers.Integral, 1, None, closed="left"), tuple, list],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(numbers.Real, 0, 1, closed="left")],
-        "label_hidden_layer_sizes": [
-            Interval(numbers.Integral, 1, None, closed="left"),
-            tuple,
-            list,
-        ],
-        "domain_hidden_layer_sizes": [
-            Interval(numbers.Integral, 1, None, closed="left"),
-            tuple,
-            list,
-        ],
         "feature_extractor": [torch.nn.Module, callable, None],
-        "label_predictor": [torch.nn.Module, callable, None],
-        "domain_classifier": [torch.nn.Module, callable, None],
-        "input_scaling": [StrOptions({*SCALINGS, "auto"})],
-        "lambda_max": [Interval(numbers.Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "conditioning": [StrOptions(set(CONDITIONINGS))],
-        "entropy_weighting": ["boolean"],
-        "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
-        "target_entropy": [Interval(numbers.Real, 0, None, closed="left")],
-        "label_shift": [StrOptions({"ignore", "estimate"}), dict, "array-like"],
+        "label_predictor": [
+            Interval(numbers.Integral, 1, None, closed="left"),
+            tuple,
+            list,
+            torch.nn.Module,
+            callable,
+        ],
+        "domain_classifier": [
+            Interval(numbers.Integral, 1, None, closed="left"),
+            tuple,
+            list,
+            torch.nn.Module,
+            callable,
+        ],
+        "input_scaling": [StrOptions({*SCALINGS, "auto"}), tuple, list, None],
+        "lambda_max": [
+            Interval(numbers.Real, 0, None, closed="left"),
+            StrOptions({"auto"}),
+            "array-like",
+        ],
         "lambda_schedule": [StrOptions({"ramp", "constant"}), callable],
-        "gamma": [Interval(numbers.Real, 0, None, closed="neither")],
+        "conditioning": [StrOptions(set(CONDITIONINGS)), None],
+        "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
+        "target_information": [Interval(numbers.Real, 0, None, closed="left")],
+        "label_shift": [StrOptions({"estimate"}), dict, "array-like", None],
         "optimizer": [StrOptions({"adam", "sgd"}), callable],
         "lr": [Interval(numbers.Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"constant", "annealed"}), callable],
         "weight_decay": [Interval(numbers.Real, 0, None, closed="left")],
         "batch_size": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_members": [Interval(numbers.Integral, 1, None, closed="left")],
         "max_epochs": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_members": [Interval(numbers.Integral, 1, None, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
@@ -385,20 +376,16 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         activation="relu",
         *,
         dropout=0.5,
-        label_hidden_layer_sizes=(),
-        domain_hidden_layer_sizes=(100,),
         feature_extractor=None,
-        label_predictor=None,
-        domain_classifier=None,
+        label_predictor=(),
+        domain_classifier=(100,),
         input_scaling="auto",
         lambda_max="auto",
         lambda_schedule="ramp",
-        gamma=10.0,
-        conditioning="none",
-        entropy_weighting=False,
+        conditioning=None,
         domain_label_smoothing=0.0,
-        target_entropy=0.0,
-        label_shift="ignore",
+        target_information=0.0,
+        label_shift=None,
         optimizer="adam",
         lr=0.001,
         lr_schedule="constant",
@@ -419,19 +406,15 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
-        self.label_hidden_layer_sizes = label_hidden_layer_sizes
-        self.domain_hidden_layer_sizes = domain_hidden_layer_sizes
         self.feature_extractor = feature_extractor
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
         self.input_scaling = input_scaling
         self.lambda_max = lambda_max
         self.lambda_schedule = lambda_schedule
-        self.gamma = gamma
         self.conditioning = conditioning
-        self.entropy_weighting = entropy_weighting
         self.domain_label_smoothing = domain_label_smoothing
-        self.target_entropy = target_entropy
+        self.target_information = target_information
         self.label_shift = label_shift
         self.optimizer = optimizer
         self.lr = lr
@@ -453,7 +436,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     # -- fitting -----------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
         """Fit to labelled source rows and unlabelled target rows.
 
         Parameters
@@ -472,6 +455,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in the label loss and in the domain loss.
 
+        groups : array-like of shape (n_source,), default=None
+            Groups of source rows, such as patients. Rows of one group are held out together, for
+            a choice and for `early_stopping`.
+
         Returns
         -------
         self : DANNClassifier
@@ -482,34 +469,29 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             For unusable input, naming the argument and the cure; the estimator is then as it
             was before the call. Also when the loss stops being finite.
         """
-        goes_on = self.warm_start and hasattr(self, "net_")
-        data = self._read(X, y, X_tgt, sample_weight, self.classes_ if goes_on else None)
-        one = with_settings(self, {"random_state": entropy_of(self.random_state)})
-        if goes_on:
-            self._check_continues(data, "warm_start")
-            values, found = self._chosen(), {}
-        else:
-            values, found = safe_choice(one, data)
-        one.set_params(**values)
-        fit_together([one], [data])
-        if not goes_on:
-            for name in ("adapted_", "verdict_"):  # of an earlier fit
-                one.__dict__.pop(name, None)
-        # All at once: nothing has changed until here.
-        self.__dict__ = {**vars(one), **found, **self.get_params(deep=False)}
-        return self
-
-    def _chosen(self):
-        """Return what `fit` has taken where the parameters say "auto"."""
-        return {name: getattr(self, f"{name}_") for name in CHOSEN if is_auto(getattr(self, name))}
+        earlier = self._trained if self.warm_start and hasattr(self, "net_") else None
+        classes = None if earlier is None else self.classes_
+        data = read_record(self, X, y, X_tgt, sample_weight, groups, classes=classes)
+        settings, start, chosen = Settings.of(self, data), None, None
+        if earlier is not None:
+            self._check_continues(settings, data, "warm_start")
+            settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
+            start = earlier.net.members_
+        if settings.leaves_a_choice:
+            chosen = safe_choice(settings, data)
+            settings = settings if chosen is None else chosen.settings
+        (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
+        return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.
 
         The weights and the state of the optimizer go on from the call before. Lambda and the
-        learning rate follow their schedules by the gradient steps done, as a share of all
-        that `total_rows` promises. `early_stopping` and `warm_start` don't apply.
+        learning rate follow their schedules by the source rows seen, as a share of all that
+        `total_rows` promises. `early_stopping` and `warm_start` don't apply. Parameters that
+        were changed since the last call take effect, except those that would need new weights,
+        another scaling or another optimizer: these are refused.
 
         The user guide streams two Parquet files through it.
 
@@ -520,7 +502,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
         classes : array-like of shape (n_classes,), default=None
             All labels that may ever come. Needed in the first call unless the first chunk has
-            them all.
+            them all; later calls may repeat it.
 
         total_rows : int >= 1, default=None
             Source rows that all calls together will bring; rows that come in several passes
@@ -530,69 +512,37 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         Returns
         -------
         self : DANNClassifier
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and for a changed parameter that training can't go on with.
         """
         _check_total_rows(total_rows)
-        if estimates_shares(self):
-            raise ValueError(
-                "label_shift='estimate' needs all rows at once, which partial_fit never sees. Give "
-                "the target's class shares, such as label_shift={'no': 0.8, 'yes': 0.2}, or say "
-                "'ignore'."
-            )
-        first = not hasattr(self, "net_")
-        if not first:
+        earlier = getattr(self, "_trained", None)
+        if earlier is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
-        data = self._read(X, y, X_tgt, sample_weight, classes if first else self.classes_)
-        if not first:
-            self._check_continues(data, "partial_fit")
-        device = resolve_device(self.device)
-        done = 0 if first else self.n_iter_
-        members = self.n_members
-        streams = random_streams(self.random_state, device, epochs_before=done, n_members=members)
-        if first:
-            total_rows = total_rows or n_passes(self) * len(data.y_source)
-            batch_size = batch_size_for(self, total_rows)
-        else:
-            batch_size = self.batch_size_ if self.batch_size == "auto" else self.batch_size
-        batches = member_batches([data] * members, batch_size, streams, RowTables(device))
-        valid = [None] * members
-        settings = plain(self, data) if first else with_settings(self, self._chosen())
-        if first:
-            networks = new_networks(settings, [data] * members, streams)
-            total_steps = math.ceil(total_rows / min(batch_size, len(data.y_source)))
-            fit = Fit(settings, streams, networks, batches, valid, batch_size, 1, total_steps)
-            net = new_net([fit], device)
-        else:
-            net = copy.deepcopy(self.net_)
-        net.train(EpochData(batches, valid), streams, epochs=1)
-        before = 1 if first else self.n_domains_
-        return self._keep(net, data, settings, batch_size, domains_before=before)
-
-    def _read(self, X, y, X_tgt, sample_weight, classes=None):
-        """Return the record of the input, with the warnings that it deserves."""
-        data = read_training_data(
-            X,
-            y,
-            X_tgt,
-            sample_weight,
-            class_weight=self.class_weight,
-            estimator=self,
-            classes=classes,
-            allow_nd=self.feature_extractor is not None,
+            check_same_classes(classes, self.classes_)
+            classes = self.classes_
+        data = read_record(self, X, y, X_tgt, sample_weight, classes=classes)
+        settings = Settings.of(self, data)
+        check_streams(settings)
+        if earlier is not None:
+            self._check_continues(settings, data, "partial_fit")
+            settings = streamed(settings, earlier.settings)
+        trained = train_on(
+            earlier,
+            settings,
+            data,
+            epochs_before=0 if earlier is None else self.n_iter_,
+            total_rows=total_rows,
         )
-        if X_tgt is None and (is_auto(self.lambda_max) or self.lambda_max > 0):
-            warnings.warn(
-                "fit got no X_tgt: the network is trained on the source alone and adapts to "
-                "nothing. Pass target rows, or set lambda_max=0 to ask for the source-only "
-                "network.",
-                SourceOnlyWarning,
-                stacklevel=4,
-            )
-        if self.input_scaling != "domain":
-            warn_about_target_scale(data)
-        return data
+        return self._set_fitted(trained, data, keep=earlier is not None)
 
-    def _check_continues(self, data, by):
-        """Check that the network at hand fits the new rows."""
+    def _check_continues(self, settings, data, by):
+        """Check that the networks at hand fit the new rows and settings."""
+        check_continues(settings, self._trained.settings, by)
+        anew = "Call clone(estimator).fit to start anew."
         if data.row_shape != self._row_shape:
             raise ValueError(
                 f"X has {data.row_shape[0]} features, but {type(self).__name__} is expecting "
@@ -601,51 +551,92 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         if not np.array_equal(data.classes, self.classes_):
             raise ValueError(
                 f"y has the classes {data.classes.tolist()}, but {by} goes on with a network for "
-                f"{self.classes_.tolist()}. Call clone(estimator).fit to start anew."
-            )
-        if self.n_members != len(self.net_.members_):
-            raise ValueError(
-                f"n_members is {self.n_members}, but {by} goes on with the "
-                f"{len(self.net_.members_)} networks at hand. Call clone(estimator).fit to start "
-                "anew."
+                f"{self.classes_.tolist()}. {anew}"
             )
         if data.n_domains > max(2, self.n_domains_):
             raise ValueError(
                 f"X_tgt has {data.n_domains - 1} target domains, but {by} goes on with a network "
-                f"for {max(2, self.n_domains_) - 1}. Call clone(estimator).fit to start anew."
+                f"for {max(2, self.n_domains_) - 1}. {anew}"
             )
 
-    def _keep(self, net, data, settings, batch_size, domains_before=1):
-        """Set the fitted attributes, all at once: nothing has changed until here."""
-        for name in CHOSEN:
-            setattr(self, f"{name}_", getattr(settings, name))
-        self.batch_size_ = batch_size
-        self.net_ = net
-        self.history_ = [_finished(row) for row in net.history if "label_loss" in row]
-        self.n_iter_ = len(self.history_)
-        self.target_shares_ = mean_shares(net.members_)
-        self.n_domains_ = max(domains_before, 1 if data.X_target is None else data.n_domains)
-        self._n_features_out = net.outputs(data.X_source[:1], "embedding").shape[1]
-        self.classes_ = data.classes
-        self._row_shape = data.row_shape
-        self.n_features_in_ = data.row_shape[0]
+    def _set_fitted(self, trained, data, chosen=None, *, keep=False):
+        """Set the fitted attributes, all at once: nothing has changed until here.
+
+        Parameters
+        ----------
+        trained : Trained
+        data : TrainingData
+        chosen : Chosen, default=None
+            What was chosen, and why.
+        keep : bool, default=False
+            Whether networks went on that an earlier fit had trained: then its choice stands.
+        """
+        net, settings = trained.net, trained.settings[0]
+        domains_before = self.n_domains_ if keep else 1
+        fitted = {
+            "_trained": trained,
+            "_row_shape": data.row_shape,
+            "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
+            "batch_size_": settings.batch_size,
+            "classes_": data.classes,
+            "history_": [_finished(row) for row in net.history if "label_loss" in row],
+            "input_scaling_": settings.input_scaling,
+            "lambda_max_": settings.lambda_max,
+            "n_domains_": max(domains_before, 1 if data.X_target is None else data.n_domains),
+            "n_features_in_": data.row_shape[0],
+            "target_shares_": mean_shares(trained),
+        }
+        fitted["n_iter_"] = len(fitted["history_"])
         if data.feature_names is not None:
-            self.feature_names_in_ = data.feature_names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+            fitted["feature_names_in_"] = data.feature_names
+        if chosen is not None:
+            fitted |= {"adapted_": chosen.adapted, "verdict_": chosen.verdict}
+        stale = {"feature_names_in_"} | (set() if keep else {"adapted_", "verdict_"})
+        for name in stale - fitted.keys():
+            self.__dict__.pop(name, None)
+        self.__dict__.update(fitted)
         return self
+
+    # -- the fitted classifier ---------------------------------------------------------------
+
+    @property
+    def net_(self):
+        """The skorch net that was trained."""
+        check_is_fitted(self)
+        return self._trained.net
 
     @property
     def module_(self):
         """The trained torch module inside `net_`; a ModuleList for several members."""
         return self.net_.module_
 
-    def _learning_back(self, n_target):
-        """Return a classifier that goes on from these weights to learn back from the target."""
-        check_is_fitted(self)
-        return reversed_classifier(self, n_target)
+    def __sklearn_is_fitted__(self):
+        """Tell whether there is a trained net."""
+        return hasattr(self, "_trained")
 
-    # -- the fitted classifier ---------------------------------------------------------------
+    def _learning_back(self, n_target, y):
+        """Return a classifier that goes on from these weights to learn back from the target.
+
+        Parameters
+        ----------
+        n_target : int
+            Target rows, with predicted labels, that it is to be fitted to.
+        y : array-like of shape (n_source,)
+            Labels of the source, its target.
+        """
+        check_is_fitted(self)
+        shares = [np.mean(np.asarray(y) == label) for label in self.classes_]
+        used = self._trained.settings[0]
+        back = replace(used, max_epochs=self.max_epochs).reversed(n_target, used.batch_size, shares)
+        other = copy.copy(self)  # a fit replaces what was fitted, and changes none of it
+        return other.set_params(
+            max_epochs=back.max_epochs,
+            early_stopping=back.early_stopping,
+            callbacks=None,
+            label_shift=back.label_shift,
+            warm_start=True,
+            random_state=copy.deepcopy(self.random_state),
+        )
 
     def _outputs(self, X, domain, of, *finish):
         check_is_fitted(self)
@@ -658,6 +649,43 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = self.feature_extractor is not None
         return tags
+
+
+def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=None, of=None):
+    """Return the record of a classifier's input, with the warnings that it deserves.
+
+    Parameters
+    ----------
+    classifier : DANNClassifier
+        Whose parameters say how to read.
+    X, y, X_tgt, sample_weight, groups : as in `DANNClassifier.fit`
+    classes : array-like, default=None
+        All labels, where `y` may hold only some of them.
+    of : estimator, default=None
+        Who was called, for messages; None is the classifier.
+    """
+    data = read_training_data(
+        X,
+        y,
+        X_tgt,
+        sample_weight,
+        groups,
+        class_weight=classifier.class_weight,
+        estimator=classifier if of is None else of,
+        classes=classes,
+        allow_nd=classifier.feature_extractor is not None,
+    )
+    given = isinstance(classifier.lambda_max, numbers.Real)
+    if X_tgt is None and not (given and classifier.lambda_max == 0):
+        warnings.warn(
+            "fit got no X_tgt: the network is trained on the source alone and adapts to nothing. "
+            "Pass target rows, or set lambda_max=0 to ask for the source-only network.",
+            SourceOnlyWarning,
+            stacklevel=4,
+        )
+    if classifier.input_scaling != "domain":
+        warn_about_target_scale(data)
+    return data
 
 
 def _check_total_rows(total_rows):

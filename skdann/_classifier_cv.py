@@ -1,70 +1,75 @@
-"""`DANNClassifierCV`: a pool of settings trained together, and the safe choice among them."""
+"""`DANNClassifierCV`: candidates trained together on all folds, and the safe choice among them."""
 
 import numbers
-import warnings
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdann._choosing.choice import chosen_from, pool_of, verdict_of
+from skdann._choosing.choice import Pool, chosen_from
 from skdann._choosing.signals import SIGNALS
-from skdann._classifier import DANNClassifier
-from skdann._data.inputs import read_training_data
+from skdann._classifier import DANNClassifier, read_record
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._torch.randomness import entropy_of
 from skdann._training.fit_together import fit_together, joined
-from skdann._training.settings import usual_scalings
-from skdann.exceptions import SourceOnlyWarning
+from skdann._training.settings import Settings, usual_scalings
+from skdann._training.share_estimates import with_known_shares
+
+# Parameters that say how rows are read, or how fits follow each other: the same for all candidates.
+_NOT_CANDIDATES = "class_weight", "warm_start", "callbacks", "verbose", "random_state", "device"
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     """`DANNClassifier` that chooses lambda and input scaling without target labels.
 
-    Every combination of input scaling and lambda is trained on all folds but one, and asked
-    what can be known without target labels. *Reverse validation*: label the target with it,
-    learn back from these labels to the source, and see how well that does on the source rows
-    held out. *Mutual information* of target rows and predicted labels: sure of each row, and not
-    of the same class for all. *Confidence* alone. A candidate replaces the network without
-    adaptation only if it does better by all three, by more than the noise of the rows. Of those
-    that do, the one with the largest sum of reverse validation, information and *agreement* with
-    the pool's mean prediction is chosen.
+    Every combination of input scaling and lambda is a candidate. Each is trained on all folds of
+    the source but one, and compared by three signals that need no target labels. *Reverse
+    validation*: a network learns from the labels that the candidate predicts for the target, and
+    is scored on the source rows held out. *Mutual information* of target rows and predicted
+    labels: predictions should be certain for each row, and not the same class for all.
+    *Confidence*: certain predictions alone. A candidate replaces the network without adaptation
+    only if it does better by all three, by more than the noise of the rows. Of those that do, the
+    one with the largest sum of reverse validation, information and *agreement* with the mean
+    prediction of all candidates is chosen.
 
     Read more in the user guide, ``docs/user_guide.md``.
 
     Parameters
     ----------
     lambdas : array-like of float >= 0, default=(0, 0.03, 0.1, 0.3, 1.0)
-        Values of `lambda_max` to choose from. 0 joins them always.
+        Values of `lambda_max` to choose from. 0 is always added.
 
-    input_scalings : list of {"none", "source", "both", "domain"} or "auto", default="auto"
+    input_scalings : list of {None, "source", "both", "domain"} or "auto", default="auto"
         Values of `input_scaling` to choose from; with lambda 0 the first one is the baseline.
-        "auto" is none, both, domain where dense columns are about of unit size, else source,
-        both, domain; for sparse `X` none, source, domain.
+        "auto" means None, "both", "domain" if the source columns are of about unit size,
+        "source", "both", "domain" if not, and None, "source", "domain" for sparse `X`.
 
     param_grid : dict of lists, default=None
         Further parameters of `DANNClassifier` and the values to try of each, such as
         ``{"lr": [0.001, 0.003]}``. The baseline has the first value of each.
 
     estimator : DANNClassifier, default=None
-        All other settings. None takes the defaults.
+        All other settings. None takes the defaults. Its callbacks are called in the final fit
+        only. The `fit` of a subclass is not called: candidates are trained together.
 
     cv : int or splitter, default=3
-        Folds of the source rows, as elsewhere in scikit-learn. The target is in every fit.
+        Folds of the source rows, as elsewhere in scikit-learn; with an int and `groups`, no
+        group is split. The target is in every fit.
 
     scoring : {"safe", "reverse_validation", "info_max", "confidence", "agreement", \
 "source_accuracy"}, default="safe"
-        "safe" is the rule above. A single signal chooses the candidate that has the most of it,
-        as a search with its scorer would, and may do harm: the user guide tells how often.
+        "safe" is the rule above. A single signal chooses the candidate with its largest value,
+        as a search with its scorer would, and may do harm: the user guide says how often.
 
     refit : {"best", "ensemble"}, default="best"
-        What is fitted on all rows: the chosen candidate, or besides it all those that beat the
-        baseline, whose probabilities are averaged.
+        "best" fits the chosen candidate on all rows. "ensemble" fits every candidate that beats
+        the baseline on all rows, and averages their probabilities.
 
     random_state : int, RandomState instance or None, default=None
-        Takes the place of the `estimator`'s. All candidates start from the same weights.
+        Used in place of the `estimator`'s. All candidates start from the same weights.
 
     verbose : int, default=0
         1 prints what was chosen, and why.
@@ -84,18 +89,21 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         Its position in `cv_results_`.
 
     best_estimator_ : DANNClassifier
-        Fitted on all rows. It answers what this estimator is asked.
+        Fitted on all rows; `predict` and the other methods are its own. An ensemble has the
+        parameters of the chosen candidate and the networks of all.
 
     cv_results_ : dict of ndarrays
-        One element per candidate: ``params``, ``param_<name>``; of the signals
-        ``reverse_validation``, ``source_accuracy``, ``info_max``, ``confidence`` and
-        ``agreement`` the ``mean_``, ``std_`` and ``split<i>_`` over the folds, and ``gain_`` over
-        the baseline with its standard ``error_``; ``merit``, by which candidates are ranked;
-        ``beats_baseline``.
+        One element per candidate, by the names of scikit-learn's searches: ``params``,
+        ``param_<name>``; ``mean_test_<signal>``, ``std_test_<signal>``, ``rank_test_<signal>``
+        and ``split<i>_test_<signal>`` for the signals ``reverse_validation``,
+        ``source_accuracy``, ``info_max``, ``confidence`` and ``agreement``; ``mean_test_score``,
+        by which those that pass are ranked, and ``rank_test_score``, 1 for the chosen one.
+        Besides these ``gain_<signal>`` over the baseline with its standard ``error_<signal>``,
+        and ``passes``, whether a candidate does enough better than the baseline.
 
     lambda_path_ : dict of ndarrays
         The candidates that differ from the chosen one in lambda only, by ascending lambda:
-        ``lambda_max`` and the five signals.
+        ``lambda_max``, and the mean over the folds of the five signals.
 
     n_splits_ : int
         Number of folds.
@@ -104,14 +112,14 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     See Also
     --------
-    DANNClassifier : One setting, or by the same rule the best of nine.
-    skdann.metrics : The scores by themselves, and scorers for any search.
+    DANNClassifier : One setting, or the best of nine by the same rule and a single fold.
+    skdann.metrics : The signals as functions, and as scorers for any search.
 
     Notes
     -----
-    With k candidates and f folds it takes f * k fits, f * k shorter ones, and one more; they
-    train together, several times faster than one by one. Without `X_tgt`, nothing is chosen: the
-    baseline is fitted, with a `SourceOnlyWarning`.
+    k candidates and f folds take f * k fits, f * k shorter ones for reverse validation, and the
+    final one. They train together, several times faster than one by one. Without `X_tgt` nothing
+    is chosen: the baseline is fitted, with a `SourceOnlyWarning`.
 
     References
     ----------
@@ -132,7 +140,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     {'input_scaling': 'domain', 'lambda_max': 1.0}
     """
 
-    __metadata_request__fit = {"X_tgt": True}
+    __metadata_request__fit = {"X_tgt": True, "groups": True}
 
     _parameter_constraints = {
         "lambdas": ["array-like"],
@@ -170,13 +178,16 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, X_tgt=None, *, sample_weight=None):
-        """Choose among the pool and fit what was chosen.
+    def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
+        """Choose among the candidates and fit what was chosen.
 
         Parameters
         ----------
         X, y, X_tgt, sample_weight : as in `DANNClassifier.fit`
             Weights count in every fit, and in the accuracy on rows held out.
+
+        groups : array-like of shape (n_source,), default=None
+            Groups of source rows, such as patients, for the folds and for `early_stopping`.
 
         Returns
         -------
@@ -187,95 +198,93 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         ValueError
             For unusable input, naming the argument and the cure.
         """
-        data = self._read(X, y, X_tgt, sample_weight)
-        pool = self._pool(data)
-        if data.X_target is None:
-            ranking = [0]
-            reports = {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
-        else:
-            splitter = check_cv(self.cv, y, classifier=True)
-            folds = list(splitter.split(np.zeros((len(data.y_source), 1)), data.y_source))
+        template = self._template()
+        data = read_record(template, X, y, X_tgt, sample_weight, groups, of=self)
+        pool = self._pool(template, data)
+        ranking, found = [0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
+        if data.X_target is not None:
+            folds = self._folds(y, data, groups)
             choice, signals = chosen_from(pool, data, folds, self.scoring)
             ranking = choice.ranking
-            reports = {
-                **verdict_of(choice),
-                "cv_results_": cv_results(pool.settings, signals, choice),
-                "lambda_path_": lambda_path(pool.settings, signals.of_fold, choice.index),
+            found = {
+                "adapted_": choice.index != 0,
+                "verdict_": choice.reason,
+                "cv_results_": cv_results(pool.params, signals, choice),
+                "lambda_path_": lambda_path(pool.params, signals.of_fold, choice.index),
                 "n_splits_": len(folds),
             }
             if self.verbose:
                 print(f"[DANNClassifierCV] {choice.reason}")
-        best = ranking[0]
+        settings = [pool.settings[i] for i in ranking]
         if self.refit == "best":
-            ranking = ranking[:1]
-        fitted = [clone(pool.candidates[i]) for i in ranking]
-        fit_together(fitted, [data] * len(fitted))
-        self.best_estimator_ = fitted[0] if len(fitted) == 1 else joined(fitted)
-        self.best_index_, self.best_params_ = best, pool.settings[best]
-        for name in ("cv_results_", "lambda_path_", "n_splits_"):
-            self.__dict__.pop(name, None)  # of an earlier fit
-        self.__dict__.update(reports)
-        return self._take_over()
+            settings = settings[:1]
+        records = [data] * len(settings)
+        trained = fit_together(with_known_shares(settings, records), records)
+        best = clone(template).set_params(**pool.params[ranking[0]])
+        best._set_fitted(trained[0] if len(trained) == 1 else joined(trained), data)
+        found |= {
+            "best_estimator_": best,
+            "best_index_": ranking[0],
+            "best_params_": pool.params[ranking[0]],
+        }
+        return self._set_fitted(found)
 
-    def _read(self, X, y, X_tgt, sample_weight):
-        template = DANNClassifier() if self.estimator is None else self.estimator
-        if X_tgt is None:
-            warnings.warn(
-                "fit got no X_tgt: there is nothing to adapt to and nothing to choose. Pass target "
-                "rows.",
-                SourceOnlyWarning,
-                stacklevel=4,
-            )
-        return read_training_data(
-            X,
-            y,
-            X_tgt,
-            sample_weight,
-            class_weight=template.class_weight,
-            estimator=self,
-            allow_nd=template.feature_extractor is not None,
-        )
-
-    def _pool(self, data):
+    def _template(self):
+        """Return an unfitted classifier with all that the candidates have in common."""
         template = DANNClassifier() if self.estimator is None else clone(self.estimator)
         state = template.random_state if self.random_state is None else self.random_state
-        # One int: candidates differ in their settings, not in their luck.
-        template.set_params(random_state=entropy_of(state))
-        pool = pool_of(template, self._grid(data, template.feature_extractor))
-        for candidate in pool.candidates:
-            candidate._validate_params()
-        return pool
+        # One int: candidates differ in their settings, not in their random numbers.
+        return template.set_params(random_state=entropy_of(state))
 
-    def _grid(self, data, feature_extractor):
-        """Return the values of each setting, the baseline's first."""
+    def _folds(self, y, data, groups):
+        """Return pairs of source rows to train on and rows held out."""
+        splitter = check_cv(self.cv, y, classifier=True)
+        if groups is not None and isinstance(self.cv, numbers.Integral):
+            splitter = StratifiedGroupKFold(self.cv)
+        rows = np.zeros((len(data.y_source), 1))
+        return list(splitter.split(rows, data.y_source, groups))
+
+    def _pool(self, template, data):
+        """Return the `Pool` of all combinations of the grid's values."""
+        params = [{}]
+        for name, values in self._grid(template, data).items():  # the last name varies fastest
+            params = [{**one, name: value} for one in params for value in values]
+        settings = []
+        for one in params:
+            candidate = clone(template).set_params(**one)
+            candidate._validate_params()
+            of_candidate = Settings.of(candidate, data)
+            if not one["lambda_max"]:
+                of_candidate = of_candidate.without_adaptation()
+            settings.append(of_candidate)
+        return Pool(params, settings)
+
+    def _grid(self, template, data):
+        """Return the values of each parameter, the baseline's first."""
         scalings = self.input_scalings
         if isinstance(scalings, str):
-            scalings = usual_scalings(data, feature_extractor)
+            scalings = usual_scalings(data, template.feature_extractor)
         if not len(scalings):
             raise ValueError("input_scalings is empty: name at least one, such as 'source'.")
         lambdas = sorted({0.0, *np.asarray(self.lambdas, dtype=float).ravel().tolist()})
         grid = self.param_grid or {}
         for name, values in grid.items():
-            own = name in ("lambda_max", "input_scaling")
-            if own or isinstance(values, str) or not len(values):
-                raise ValueError(
-                    f"param_grid[{name!r}] = {values!r}: it takes lists of values of parameters "
-                    "other than lambda_max and input_scaling, which have parameters of their own: "
-                    "lambdas and input_scalings."
-                )
+            _check_values(name, values)
         if data.X_target is None:
             scalings, lambdas, grid = scalings[:1], [0.0], {k: v[:1] for k, v in grid.items()}
         return {"input_scaling": scalings, **grid, "lambda_max": lambdas}
 
-    def _take_over(self):
-        """Set the attributes that are the chosen classifier's."""
-        best = self.best_estimator_
+    def _set_fitted(self, found):
+        """Set the fitted attributes, all at once, with those of the chosen classifier."""
+        best = found["best_estimator_"]
         for name in ("classes_", "n_features_in_", "n_domains_", "_n_features_out"):
-            setattr(self, name, getattr(best, name))
+            found[name] = getattr(best, name)
         if hasattr(best, "feature_names_in_"):
-            self.feature_names_in_ = best.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+            found["feature_names_in_"] = best.feature_names_in_
+        stale = {"cv_results_", "lambda_path_", "n_splits_", "feature_names_in_"} - found.keys()
+        for name in stale:  # of an earlier fit
+            self.__dict__.pop(name, None)
+        self.__dict__.update(found)
         return self
 
     def _outputs(self, X, domain, of, *finish):
@@ -283,27 +292,57 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         return self.best_estimator_._outputs(X, domain, of, *finish)
 
 
-def cv_results(settings, signals, choice):
-    """Return what every candidate scored, and whether it beat the baseline."""
-    results = {"params": np.array(settings, dtype=object)}
-    for name in settings[0]:
-        results[f"param_{name}"] = np.array([one[name] for one in settings], dtype=object)
-    for name, values in signals.of_fold.items():
-        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=1), values.std(axis=1)
-        for fold, of_fold in enumerate(values.T):
-            results[f"split{fold}_{name}"] = of_fold
-        results[f"gain_{name}"], results[f"error_{name}"] = (
-            signals.gains[name],
-            signals.errors[name],
+def _check_values(name, values):
+    """Refuse what `param_grid` can't vary."""
+    if name in ("lambda_max", "input_scaling"):
+        raise ValueError(
+            f"param_grid[{name!r}] = {values!r}: lambda_max and input_scaling have parameters of "
+            "their own, lambdas and input_scalings."
         )
-    results["merit"] = signals.merit
-    results["beats_baseline"] = choice.beats
+    if name in _NOT_CANDIDATES:
+        raise ValueError(
+            f"param_grid can't vary {name}, which is the same for all candidates: set it in the "
+            "estimator."
+        )
+    if isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
+        raise ValueError(
+            f"param_grid[{name!r}] = {values!r}: pass a list of values, such as "
+            "{'lr': [0.001, 0.003]}."
+        )
+
+
+def cv_results(params, signals, choice):
+    """Return the table of all candidates, by the names of scikit-learn's searches."""
+    results = {"params": np.array(params, dtype=object)}
+    for name in params[0]:
+        column = np.empty(len(params), dtype=object)
+        column[:] = [one[name] for one in params]
+        results[f"param_{name}"] = column
+    for name, values in signals.of_fold.items():
+        means = values.mean(axis=1)
+        results[f"mean_test_{name}"], results[f"std_test_{name}"] = means, values.std(axis=1)
+        results[f"rank_test_{name}"] = rankdata(-means, method="min").astype(np.int32)
+        for fold, of_fold in enumerate(values.T):
+            results[f"split{fold}_test_{name}"] = of_fold
+        results[f"gain_{name}"] = signals.gains[name]
+        results[f"error_{name}"] = signals.errors[name]
+    results["mean_test_score"] = signals.score
+    results["rank_test_score"] = _ranks(signals.score, choice)
+    results["passes"] = choice.passes
     return results
 
 
-def lambda_path(settings, scores, chosen):
+def _ranks(score, choice):
+    """Return ranks: 1 for the chosen candidate, then the others that passed, then the rest."""
+    others = [i for i in np.argsort(-score, kind="stable") if i not in choice.ranking]
+    ranks = np.empty(len(score), dtype=np.int32)
+    ranks[[*choice.ranking, *others]] = np.arange(1, len(score) + 1)
+    return ranks
+
+
+def lambda_path(params, scores, chosen):
     """Return the scores along lambda, all else as in the chosen candidate."""
-    others = [{**one, "lambda_max": None} for one in settings]
+    others = [{**one, "lambda_max": None} for one in params]
     path = [i for i, other in enumerate(others) if other == others[chosen]]
-    lambdas = np.array([settings[i]["lambda_max"] for i in path])
+    lambdas = np.array([params[i]["lambda_max"] for i in path])
     return {"lambda_max": lambdas, **{n: values.mean(axis=1)[path] for n, values in scores.items()}}

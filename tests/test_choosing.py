@@ -186,7 +186,7 @@ def test_no_warning_comes_from_choosing(blobs):
 @pytest.mark.parametrize("label_shift", ["estimate", [0.2, 0.3, 0.5]])
 def test_other_options_are_in_every_candidate(blobs, label_shift, monkeypatch):
     pools = counted(monkeypatch)
-    options = {"label_shift": label_shift, "conditioning": "multilinear", "target_entropy": 0.1}
+    options = {"label_shift": label_shift, "conditioning": "multilinear", "target_information": 0.1}
     DANNClassifier(**FAST, **options).fit(*blobs)
     for candidate in pools[0]:
         assert options.items() <= candidate.get_params().items()
@@ -226,7 +226,7 @@ def test_one_column_in_dollars_asks_for_scaling(blobs):
 def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs):
     X, y, _ = blobs
     data = record(sparse.csr_array(1000 * X), y)
-    assert usual_scalings(data) == ("none", "source", "domain")
+    assert usual_scalings(data) == (None, "source", "domain")
     assert usual_scalings(record(1000 * X, y), feature_extractor=nn.Linear) == ("none",)
 
 

@@ -203,10 +203,10 @@ def test_the_estimate_is_made_by_networks_that_neither_adapt_nor_weigh(monkeypat
     kept = _fitting.fit_together
     monkeypatch.setattr(_fitting, "fit_together", fit_together)
     rows, y, rows_tgt, _ = shifted()
-    DANNClassifier(label_shift="estimate", target_entropy=0.5, **FEW).fit(rows, y, rows_tgt)
+    DANNClassifier(label_shift="estimate", target_information=0.5, **FEW).fit(rows, y, rows_tgt)
     ((classifiers, records),) = seen
     for one, data in zip(classifiers, records, strict=True):
-        assert (one.lambda_max, one.target_entropy, one.label_shift) == (0, 0, "ignore")
+        assert (one.lambda_max, one.target_information, one.label_shift) == (0, 0, "ignore")
         assert len(data.source_rows) == 200  # the other half is for the confusion
     assert not set(records[0].source_rows) & set(records[1].source_rows)
 

@@ -48,7 +48,7 @@ def test_no_target_warns_and_is_the_network_of_lambda_zero(moons):
     "parameters",
     [
         {"early_stopping": True, "max_epochs": 40},
-        {"hidden_layer_sizes": (20, 10), "domain_hidden_layer_sizes": (30, 30)},
+        {"hidden_layer_sizes": (20, 10), "domain_classifier": (30, 30)},
         {"class_weight": "balanced", "batch_size": 7},
         {"optimizer": "sgd", "lr_schedule": "annealed"},
     ],
@@ -362,7 +362,7 @@ def test_sparse_rows_for_a_module_that_wants_images_are_explained(blobs):
 
 
 def test_sizes_may_be_a_single_number(moons):
-    fitted = classifier(hidden_layer_sizes=7, label_hidden_layer_sizes=3).fit(*moons)
+    fitted = classifier(hidden_layer_sizes=7, label_predictor=3).fit(*moons)
     assert fitted.transform(moons[0]).shape == (120, 7)
 
 
@@ -371,7 +371,7 @@ def test_sizes_may_be_a_single_number(moons):
     [
         {"hidden_layer_sizes": ()},
         {"hidden_layer_sizes": (5, 0)},
-        {"domain_hidden_layer_sizes": (1.5,)},
+        {"domain_classifier": (1.5,)},
         {"activation": "softplus"},
         {"dropout": 1.0},
         {"lambda_max": -0.1},

@@ -49,7 +49,7 @@ def test_it_stays_with_the_baseline_where_there_is_no_shift(blobs):
     X, y, _ = blobs
     fitted = DANNClassifierCV([0, 1], cv=2, random_state=0).fit(X[::2], y[::2], X[1::2])
     assert not fitted.adapted_
-    assert fitted.best_params_ == {"input_scaling": "none", "lambda_max": 0.0}
+    assert fitted.best_params_ == {"input_scaling": None, "lambda_max": 0.0}
     assert fitted.best_index_ == 0
     assert "without adaptation" in fitted.verdict_
 
@@ -92,12 +92,12 @@ def test_the_results_name_every_candidate(blobs):
     results = pd.DataFrame(fitted.cv_results_)
     assert len(results) == 3 * 2 * 3  # lambda 0 joined
     assert results["params"][0] == {
-        "input_scaling": "none", "lr": 0.01, "dropout": 0.1, "lambda_max": 0.0,
+        "input_scaling": None, "lr": 0.01, "dropout": 0.1, "lambda_max": 0.0,
     }  # fmt: skip
     for name in ("reverse_validation", "info_max", "source_accuracy"):
         splits = results[[f"split0_{name}", f"split1_{name}"]]
         np.testing.assert_allclose(results[f"mean_{name}"], splits.mean(axis=1))
-    assert results["gain_info_max"][0] == 0 and not results["beats_baseline"][0]
+    assert results["gain_info_max"][0] == 0 and not results["passes"][0]
     assert fitted.lambda_path_["lambda_max"].tolist() == [0, 0.5, 2]
     assert fitted.n_splits_ == 2
 
@@ -106,7 +106,7 @@ def test_an_ensemble_averages_all_that_beat_the_baseline(digits):
     X, y, X_tgt, _ = digits
     settings = {"lambdas": [0, 1], "input_scalings": ["source", "domain"], "cv": 2}
     fitted = DANNClassifierCV(**settings, refit="ensemble", random_state=0).fit(X, y, X_tgt)
-    chosen = np.flatnonzero(fitted.cv_results_["beats_baseline"])
+    chosen = np.flatnonzero(fitted.cv_results_["passes"])
     assert len(chosen) == fitted.best_estimator_.n_members > 1
     members = [
         DANNClassifier(random_state=0, **fitted.cv_results_["params"][i]).fit(X, y, X_tgt)
@@ -148,7 +148,7 @@ def test_equal_seeds_give_equal_choices_and_none_gives_one_seed_to_all(blobs):
     one, other = (search().fit(*blobs) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(blobs[2]), other.predict_proba(blobs[2]))
     free = search(random_state=None, lambdas=[0, 1e-9], input_scalings=["source"]).fit(*blobs)
-    accuracy = free.cv_results_["mean_source_accuracy"]
+    accuracy = free.cv_results_["mean_test_source_accuracy"]
     assert accuracy[0] == pytest.approx(accuracy[1], abs=0.02)
     drawn = search(random_state=np.random.RandomState(0)).fit(*blobs)
     assert isinstance(drawn.best_estimator_.random_state, int)
@@ -158,7 +158,7 @@ def test_weights_count_in_fits_and_scores(blobs):
     X, y, X_tgt = blobs
     weight = np.where(y == 0, 5.0, 0.1)
     plain, weighted = search().fit(X, y, X_tgt), search().fit(X, y, X_tgt, sample_weight=weight)
-    for name in ("mean_source_accuracy", "mean_reverse_validation"):
+    for name in ("mean_test_source_accuracy", "mean_test_reverse_validation"):
         assert not np.allclose(plain.cv_results_[name], weighted.cv_results_[name])
 
 

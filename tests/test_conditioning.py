@@ -134,7 +134,7 @@ def test_the_domain_classifier_gets_the_embedding_by_default(blobs):
 
 
 def test_domain_probabilities_are_those_of_the_products(blobs):
-    clf = fitted(blobs, 7, input_scaling="none")
+    clf = fitted(blobs, 7, input_scaling=None)
     embedding, label = (torch.from_numpy(f(blobs[2])) for f in (clf.transform, clf.predict_proba))
     seen = MultilinearConditioning()(embedding, label.float())
     with torch.no_grad():

@@ -22,7 +22,7 @@ class Named(DANNClassifier):
 
 
 def test_a_subclass_passes_all_in_one_call():
-    check_domain_adversarial_estimator(Named(domain_hidden_layer_sizes=(50,)))
+    check_domain_adversarial_estimator(Named(domain_classifier=(50,)))
 
 
 def dead_domain_head(monkeypatch):

@@ -160,9 +160,9 @@ def assert_each_is_as_if_alone(settings, records):
 
 
 GRID = [
-    {"lambda_max": lambda_max, "input_scaling": scaling, "label_hidden_layer_sizes": (9,)}
+    {"lambda_max": lambda_max, "input_scaling": scaling, "label_predictor": (9,)}
     for lambda_max in (0, 0.3, 1)
-    for scaling in ("none", "source", "domain")
+    for scaling in (None, "source", "domain")
 ]
 
 

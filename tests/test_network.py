@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 def architecture(**changes):
     sizes = {
         "hidden_layer_sizes": (4,),
-        "label_hidden_layer_sizes": (),
-        "domain_hidden_layer_sizes": (3,),
+        "label_predictor": (),
+        "domain_classifier": (3,),
         "activation": "tanh",
         "dropout": 0.0,
     }
@@ -32,14 +32,14 @@ def built(row_shape=(5,), n_classes=3, n_domains=2, seed=0, **changes):
 
 
 def test_sizes_connect_and_logits_come_out():
-    network = built(hidden_layer_sizes=(7, 4), label_hidden_layer_sizes=(6,), n_domains=4)
+    network = built(hidden_layer_sizes=(7, 4), label_predictor=(6,), n_domains=4)
     label, domain = network(torch.zeros(10, 5), 6, torch.tensor(1.0))
     assert label.shape == (6, 3) and domain.shape == (10, 4)
     assert network.embed(torch.zeros(2, 5)).shape == (2, 4)
 
 
 def test_the_domain_classifiers_size_does_not_change_the_other_parts():
-    small, large = built(domain_hidden_layer_sizes=()), built(domain_hidden_layer_sizes=(50, 50))
+    small, large = built(domain_classifier=()), built(domain_classifier=(50, 50))
     for one, other in zip(
         [*small.feature_extractor.parameters(), *small.label_predictor.parameters()],
         [*large.feature_extractor.parameters(), *large.label_predictor.parameters()],

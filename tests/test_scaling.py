@@ -96,7 +96,7 @@ def test_general_path_and_stacked_path_agree(raw, how):
     losses = []
     for domain_classifier in (None, torch.nn.Linear):
         fitted = classifier(
-            how, dropout=0.0, domain_hidden_layer_sizes=(), domain_classifier=domain_classifier
+            how, dropout=0.0, domain_classifier=(), domain_classifier=domain_classifier
         ).fit(*raw)
         losses.append([row["label_loss"] for row in fitted.history_])
     np.testing.assert_allclose(losses[0][0], losses[1][0], rtol=1e-4)

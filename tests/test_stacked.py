@@ -29,8 +29,8 @@ STEPS = 50
 
 def network(seed=0, target_shares=None, **changes):
     sizes = {
-        "hidden_layer_sizes": (12, 8), "label_hidden_layer_sizes": (),
-        "domain_hidden_layer_sizes": (10,), "activation": "relu", "dropout": 0.5,
+        "hidden_layer_sizes": (12, 8), "label_predictor": (),
+        "domain_classifier": (10,), "activation": "relu", "dropout": 0.5,
     }  # fmt: skip
     (streams,) = random_streams(seed, CPU)
     built = build_network(Architecture(**{**sizes, **changes}), (5,), 3, 2, streams)
@@ -61,7 +61,7 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
     optimizer = optimizer_factory("adam", lr or [0.001] * k, weight_decay or [0.0001] * k)
     settings = {
         "lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None,
-        "target_entropy": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
+        "target_information": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
         **plan,
     }  # fmt: skip
     net = AdversarialNet(
@@ -101,7 +101,7 @@ def test_every_activation_has_a_derivative():
     [
         *[({"activation": name}, False, True) for name in ACTIVATIONS],
         ({"dropout": 0.0}, False, True),
-        ({"label_hidden_layer_sizes": (6, 7), "domain_hidden_layer_sizes": ()}, False, True),
+        ({"label_predictor": (6, 7), "domain_classifier": ()}, False, True),
         ({}, True, True),
         ({}, True, False),
     ],
@@ -129,7 +129,7 @@ MULTILINEAR = {"conditioning": "multilinear"}
 # 4,200 products: random mixtures stand for them.
 WIDE = {**MULTILINEAR, "hidden_layer_sizes": (12, 1400)}
 SHARES = {"target_shares": [0.6, 0.1, 0.3]}
-TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entropy": (0.5,)}
+TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_information": (0.5,)}
 
 
 @pytest.mark.parametrize("lambda_max", [0.0, 1.0])
@@ -137,7 +137,7 @@ TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entro
     ("architecture", "terms", "weights"),
     [
         (MULTILINEAR, {}, False),
-        ({**MULTILINEAR, "label_hidden_layer_sizes": (6,)}, {}, False),
+        ({**MULTILINEAR, "label_predictor": (6,)}, {}, False),
         (WIDE, {}, False),
         *[({}, {name: value}, False) for name, value in TERMS.items()],
         ({}, TERMS, True),
@@ -173,12 +173,12 @@ def test_no_option_is_without_effect(architecture, terms):
         assert_same_weights(with_it.module_, without.module_, 2e-4)
 
 
-def test_at_lambda_0_target_entropy_moves_the_features_and_the_domain_classifier_does_not():
+def test_at_lambda_0_target_information_moves_the_features_and_the_domain_classifier_does_not():
     start, data = network(), made_data()
     plain = trained([start], [1], [data], lambda_max=[0.0])
     # The domain classifier's own loss is another; the features don't hear of it.
     smooth = trained([start], [1], [data], lambda_max=[0.0], domain_label_smoothing=0.2)
-    informed = trained([start], [1], [data], lambda_max=[0.0], target_entropy=(0.5,))
+    informed = trained([start], [1], [data], lambda_max=[0.0], target_information=(0.5,))
     for part in ("feature_extractor", "label_predictor"):
         own, other, moved = (getattr(n.module_, part) for n in (plain, smooth, informed))
         assert_same_weights(own, other, 0.0)
@@ -300,13 +300,13 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
     own_shares = [[0.6, 0.1, 0.3], [0.1, 0.1, 0.8], None, None, [0.2, 0.5, 0.3], None]
     members = [network(i, shares, **architecture) for i, shares in enumerate(own_shares)]
     data = [made_data(i, weights=i % 2 == 0) for i in range(6)]
-    lambda_max, target_entropy = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
+    lambda_max, target_information = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
     terms = {"domain_label_smoothing": 0.2, "entropy_weighting": True}
     together = trained(
-        members, range(6), data, lambda_max=lambda_max, target_entropy=target_entropy, **terms
+        members, range(6), data, lambda_max=lambda_max, target_information=target_information, **terms
     )
     for i, member in enumerate(members):
-        terms["target_entropy"] = (target_entropy[i],)
+        terms["target_information"] = (target_information[i],)
         alone = trained([member], [i], [data[i]], lambda_max=[lambda_max[i]], **terms)
         assert_same_weights(together.members_[i], alone.module_, 1e-4)
         for row, expected in zip(together.history, alone.history, strict=True):
@@ -315,14 +315,14 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
 
 
 @pytest.mark.parametrize("lambda_max", [0.0, 1.0])
-def test_networks_that_differ_only_in_target_entropy_come_out_as_alone(lambda_max):
+def test_networks_that_differ_only_in_target_information_come_out_as_alone(lambda_max):
     values, data = [0.5, 0.0, 2.0], made_data()
     together = trained(
         [network() for _ in values], [1] * 3, [data] * 3,
-        lambda_max=[lambda_max] * 3, target_entropy=tuple(values), lasting=True,
+        lambda_max=[lambda_max] * 3, target_information=tuple(values), lasting=True,
     )  # fmt: skip
     for member, value in zip(together.members_, values, strict=True):
-        alone = trained([network()], [1], [data], lambda_max=[lambda_max], target_entropy=(value,))
+        alone = trained([network()], [1], [data], lambda_max=[lambda_max], target_information=(value,))
         assert_same_weights(member, alone.module_, 1e-4)
     for other in together.members_[1:]:
         with pytest.raises(AssertionError):

@@ -1,81 +1,73 @@
-"""Choice: a pool of settings on one record, and the safe choice among them."""
+"""Choice: candidates for one record, and the safe choice among them."""
 
-import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 
 from skdann._choosing.cross_fit import cross_fit
 from skdann._choosing.rule import choose_by_signal, choose_from_pool
 from skdann._choosing.signals import pool_signals
 from skdann._data.splits import stratified_folds
-from skdann._training.settings import is_auto, usual_scalings, with_settings
+from skdann._training.settings import Settings, is_auto, usual_scalings
 
-# What `DANNClassifier` tries where `lambda_max` is "auto"; one source row in so many is held out.
+# What `DANNClassifier` tries where `lambda_max` is "auto"; one fold of this many is held out.
 _LAMBDAS = 0.0, 0.1, 1.0
-
 _N_FOLDS = 3
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Settings to choose from, and the classifiers that have them; the first is the baseline.
+    """Candidates to choose from; the first is the baseline.
 
     Attributes
     ----------
-    settings : list of dict
-    candidates : list of DANNClassifier
+    params : list of dict
+        What differs between them: parameters of `DANNClassifier`.
+    settings : list of Settings
     """
 
+    params: list
     settings: list
-    candidates: list
 
     def names(self):
-        """Return the candidates as a reader would write them."""
-        return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.settings]
+        """Return the candidates as a user would write them."""
+        return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.params]
 
 
-def safe_choice(classifier, data):
-    """Return what a classifier leaves to be chosen, and what is to be said about it.
+class Chosen(NamedTuple):
+    """The settings to fit with, whether they adapt, and why they were chosen."""
+
+    settings: Settings
+    adapted: bool
+    verdict: str
+
+
+def safe_choice(settings, data):
+    """Return what a classifier is to be fitted with, where its settings leave a choice.
 
     Parameters
     ----------
-    classifier : DANNClassifier
-        With an int as random state. Chosen are `lambda_max`, and with it `input_scaling`, where
-        they are "auto".
+    settings : Settings
+        Candidates are those of ``lambda_max`` and, for each, of ``input_scaling``.
     data : TrainingData
 
     Returns
     -------
-    settings : dict
-        Parameters to fit with; empty if there is nothing to choose.
-    attributes : dict
-        ``adapted_`` and ``verdict_``, or none.
+    Chosen or None
+        None if there is nothing to choose: a given lambda, or no target.
     """
-    if not is_auto(classifier.lambda_max) or data.X_target is None:
-        return {}, {}
-    scalings = [classifier.input_scaling]
-    if is_auto(classifier.input_scaling):
-        scalings = usual_scalings(data, classifier.feature_extractor)
-    generator = np.random.default_rng(classifier.random_state)
+    if not settings.leaves_a_choice or data.X_target is None:
+        return None
+    pool = _pool(settings, data)
+    generator = np.random.default_rng(settings.seed)
     folds = stratified_folds(data.y_source, _N_FOLDS, generator)[:1]
-    single = {"n_members": 1, "callbacks": None, "verbose": 0}
-    pool = pool_of(
-        clone(classifier).set_params(**single),
-        {"input_scaling": scalings, "lambda_max": _LAMBDAS},
-    )
     if not folds:
         verdict = "No class has two source rows: nothing can be chosen, and nothing is adapted."
-        return pool.settings[0], {"adapted_": False, "verdict_": verdict}
-    choice, _ = chosen_from(pool, data, folds)
-    return pool.settings[choice.index], verdict_of(choice)
-
-
-def pool_of(template, grid):
-    """Return the `Pool` of all combinations of a dict of lists; the last name varies fastest."""
-    settings = [dict(zip(grid, one, strict=True)) for one in itertools.product(*grid.values())]
-    return Pool(settings, [with_settings(template, one) for one in settings])
+        return Chosen(pool.settings[0], False, verdict)
+    single = Pool(pool.params, [one.single() for one in pool.settings])
+    choice, _ = chosen_from(single, data, folds)
+    return Chosen(pool.settings[choice.index], choice.index != 0, choice.reason)
 
 
 def chosen_from(pool, data, folds, scoring="safe"):
@@ -90,12 +82,23 @@ def chosen_from(pool, data, folds, scoring="safe"):
         Source rows to train on, and rows held out.
     scoring : "safe" or one of `SIGNALS`
     """
-    signals = pool_signals(cross_fit(pool.candidates, data, folds), data, folds)
+    signals = pool_signals(cross_fit(pool.settings, data, folds), data, folds)
     if scoring == "safe":
         return choose_from_pool(signals, pool.names()), signals
     return choose_by_signal(signals, scoring, pool.names()), signals
 
 
-def verdict_of(choice):
-    """Return the fitted attributes that say what was chosen; the baseline is the first."""
-    return {"adapted_": choice.index != 0, "verdict_": choice.reason}
+def _pool(settings, data):
+    """Return the `Pool` of all combinations of scaling and lambda."""
+    lambdas = _LAMBDAS if is_auto(settings.lambda_max) else settings.lambda_max
+    scalings = settings.input_scaling
+    if is_auto(scalings):
+        scalings = usual_scalings(data, settings.feature_extractor)
+    elif not isinstance(scalings, tuple):
+        scalings = (scalings,)
+    params = [{"input_scaling": how, "lambda_max": one} for how in scalings for one in lambdas]
+    candidates = []
+    for one in params:
+        candidate = replace(settings, **one)
+        candidates.append(candidate if one["lambda_max"] else candidate.without_adaptation())
+    return Pool(params, candidates)

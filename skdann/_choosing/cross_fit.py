@@ -1,18 +1,19 @@
-"""The pool: candidates x folds trained together, and what each says about rows held out."""
+"""Cross-fit: candidates x folds trained together, and what each says about rows held out."""
 
-import copy
-import math
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.base import clone
 
-from skdann._data.record import training_fold, unwatched
-from skdann._training.fit_together import class_probabilities, fit_together, target_probabilities
-from skdann._training.settings import n_epochs
-
-# A reverse fit starts from trained weights: so much of a fit's epochs is enough.
-_REVERSE_SHARE = 1 / 3
+from skdann._data.record import at_rows, training_fold
+from skdann._training.class_weights import shares_of_source
+from skdann._training.fit_together import (
+    class_probabilities,
+    fit_together,
+    target_probabilities,
+)
+from skdann._training.share_estimates import with_known_shares
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class FoldResult:
         Of the source rows held out.
     target_proba : ndarray of shape (n_target, n_classes)
     reverse_proba : ndarray of shape (n_held_out, n_classes)
-        Of the source rows held out, by the classifier that learned from the target's predicted
+        Of the source rows held out, by the network that learned from the target's predicted
         labels and adapted back.
     """
 
@@ -34,93 +35,77 @@ class FoldResult:
     reverse_proba: np.ndarray
 
 
+@dataclass
+class _Trial:
+    """One candidate in one fold, on its way there and back."""
+
+    settings: object
+    record: object
+    held_out: np.ndarray  # positions among the source rows of the whole record
+    there: object = None
+    target_proba: np.ndarray = None
+    back: object = None
+
+
 def cross_fit(candidates, data, folds):
     """Return the results of all candidates in all folds, a list of folds for each candidate.
 
     Parameters
     ----------
-    candidates : list of DANNClassifier
-        Unfitted.
+    candidates : list of Settings
     data : TrainingData
         With target rows.
     folds : list of pairs of int64 ndarrays
-        Source rows to train on, and rows held out.
+        Source rows to train on, and rows held out, by their positions in the record.
     """
-    forward, records, held_out = [], [], []
-    for train, test in folds:
+    trials = []
+    for train, held_out in folds:
         record = training_fold(data, train)
-        forward += [clone(candidate) for candidate in candidates]
-        records += [record] * len(candidates)
-        held_out += [test] * len(candidates)
-    _fit(forward, records)
-    source = [
-        class_probabilities(c, data.X_source, rows, 0)
-        for c, rows in zip(forward, held_out, strict=True)
-    ]
-    target = [target_probabilities(c, data) for c in forward]
-    reverse = _reverse_probas(forward, target, data, held_out)
-    results = [FoldResult(*three) for three in zip(source, target, reverse, strict=True)]
+        trials += [_Trial(one.unobserved(), record, held_out) for one in candidates]
+    _train_there(trials)
+    _train_back(trials, data)
+    results = [_result(trial, data) for trial in trials]
     return [results[i :: len(candidates)] for i in range(len(candidates))]
 
 
-def reversed_classifier(fitted, n_target):
-    """Return a copy of a fitted classifier that is to learn back from `n_target` target rows.
-
-    It goes on from the weights, which does better than a new start (Ganin et al., 2016, section
-    5.1.2), and needs a third of the epochs.
-    """
-    reverse = copy.copy(fitted)  # what was fitted is replaced, not changed
-    steps = math.ceil(n_target / min(n_target, fitted.batch_size_))
-    epochs = math.ceil(_REVERSE_SHARE * n_epochs(fitted, steps))
-    return reverse.set_params(
-        warm_start=True,
-        max_epochs=epochs,
-        early_stopping=False,
-        random_state=copy.deepcopy(fitted.random_state),
-    )
+def _train_there(trials):
+    records = [trial.record for trial in trials]
+    settings = with_known_shares([trial.settings for trial in trials], records)
+    for trial, trained in zip(trials, fit_together(settings, records, trial=True), strict=True):
+        trial.there = trained
+        trial.target_proba = target_probabilities(trained.net, trial.record)
 
 
-def learns_from_target(classifier):
-    """Tell whether target rows change the label predictor, by more than their input scaling."""
-    return classifier.lambda_max > 0 or classifier.target_entropy > 0
-
-
-def _fit(classifiers, records):
-    """Fit each on its record; target rows that nothing is to learn from are left out."""
-    watched = [learns_from_target(classifier) for classifier in classifiers]
-    fit_together(
-        classifiers,
-        [one if yes else unwatched(one) for one, yes in zip(records, watched, strict=True)],
-    )
-
-
-def _reverse_probas(forward, target_probas, data, held_out):
-    n_classes = len(data.classes)
-    back = {id(rows): _reversed_record(data, rows) for rows in held_out}
-    probas, fits, records, places = [], [], [], []
-    for i, (fitted, target_proba, rows) in enumerate(
-        zip(forward, target_probas, held_out, strict=True)
+def _train_back(trials, data):
+    """Let each network learn from its labels of the target; those of a single label can't."""
+    shares = tuple(shares_of_source(data).tolist())
+    going = [one for one in trials if len(np.unique(one.target_proba.argmax(axis=1))) > 1]
+    if not going:
+        return
+    reversed_records = {id(one.held_out): _reversed_record(data, one.held_out) for one in going}
+    settings, records = [], []
+    for trial in going:
+        (used,) = trial.there.settings
+        n_target = len(trial.target_proba)
+        # The way back starts from what was asked for: "auto" sees other rows there.
+        asked = replace(trial.settings, input_scaling=used.input_scaling)
+        settings.append(asked.reversed(n_target, used.batch_size, shares))
+        codes = trial.target_proba.argmax(axis=1).astype(np.int64)
+        records.append(replace(reversed_records[id(trial.held_out)], y_source=codes))
+    starts = [trial.there.net.members_ for trial in going]
+    for trial, trained in zip(
+        going, fit_together(settings, records, starts=starts, trial=True), strict=True
     ):
-        codes = target_proba.argmax(axis=1)
-        probas.append(np.eye(n_classes, dtype=np.float32)[codes[:1]].repeat(len(rows), axis=0))
-        if (codes == codes[0]).all():
-            continue  # one label for all: its reverse is a constant
-        fits.append(reversed_classifier(fitted, len(codes)))
-        records.append(replace(back[id(rows)], y_source=codes.astype(np.int64)))
-        places.append(i)
-    if fits:
-        _fit(fits, records)
-    for i, fitted in zip(places, fits, strict=True):
-        probas[i] = class_probabilities(fitted, data.X_source, held_out[i])
-    return probas
+        trial.back = trained
 
 
-def _reversed_record(data, rows):
+def _reversed_record(data, held_out):
     """Return the record whose source is the target, with labels to come."""
+    rows = at_rows(data.source_rows, held_out)
     return replace(
         data,
         X_source=data.X_target,
-        source_rows=None,
+        source_rows=data.target_rows,
         y_source=np.zeros(len(data.target_domain), dtype=np.int64),
         label_weight=None,
         domain_weight=None,
@@ -128,4 +113,19 @@ def _reversed_record(data, rows):
         target_rows=rows,
         target_domain=np.ones(len(rows), dtype=np.int64),
         n_domains=2,
+    )
+
+
+def _result(trial, data):
+    rows = at_rows(data.source_rows, trial.held_out)
+    if trial.back is None:  # one label for the whole target: that label on the way back
+        code = trial.target_proba[0].argmax()
+        certain = np.eye(len(data.classes), dtype=np.float32)[code]
+        reverse_proba = np.tile(certain, (len(rows), 1))
+    else:
+        reverse_proba = class_probabilities(trial.back.net, data.X_source, rows)
+    return FoldResult(
+        source_proba=class_probabilities(trial.there.net, data.X_source, rows, 0),
+        target_proba=trial.target_proba,
+        reverse_proba=reverse_proba,
     )

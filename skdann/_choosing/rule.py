@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# By how many standard errors a candidate of a pool must do better than the baseline. Rows of the
-# target share the luck of one training, so information must be far above the noise of its rows.
-POOL_ERRORS = {"reverse_validation": 1.0, "info_max": 5.0, "confidence": 0.0}
+# By how many standard errors a candidate of a pool must do better than the baseline. All target
+# predictions come from a single trained network, so the standard error over rows understates the
+# true uncertainty of the information: its margin is wide.
+POOL_MARGINS = {"reverse_validation": 1.0, "info_max": 5.0, "confidence": 0.0}
 
 # A search keeps no rows, so the margins are fixed: accuracy, nats, nats.
 SEARCH_MARGINS = {"reverse_validation": 0.01, "info_max": 0.02, "confidence": 0.0}
@@ -19,14 +20,16 @@ class Choice:
     Attributes
     ----------
     ranking : list of int
-        The chosen candidate, then the others that beat the baseline, best first; the baseline
-        alone where none does.
-    beats : bool ndarray of shape (n_candidates,)
+        The chosen candidate, then the others that passed, best first; the baseline alone where
+        none did.
+    passes : bool ndarray of shape (n_candidates,)
+        Whether a candidate does enough better than the baseline to replace it.
     reason : str
+        A sentence.
     """
 
     ranking: list
-    beats: np.ndarray
+    passes: np.ndarray
     reason: str
 
     @property
@@ -37,16 +40,18 @@ class Choice:
 
 def choose_from_pool(signals, names):
     """Return the `Choice` among the candidates of a pool; the first is the baseline."""
-    needed = {name: count * signals.errors[name] for name, count in POOL_ERRORS.items()}
-    return _choice(signals.gains, needed, signals.merit, names, baseline=0)
+    needed = {name: count * signals.errors[name] for name, count in POOL_MARGINS.items()}
+    return _choice(signals.gains, needed, signals.score, names, baseline=0)
 
 
 def choose_by_signal(signals, name, names):
     """Return the `Choice` of the candidate with the most of one signal, the first among equals."""
     means = signals.of_fold[name].mean(axis=1)
-    best = int(np.argmax(means))
+    passes = means > means[0]
+    ranking = _ranked(means, passes, baseline=0)
+    best = ranking[0]
     reason = f"{names[best]} has the best {name}, {means[best]:.3f}; {names[0]} has {means[0]:.3f}."
-    return Choice([best], means > means[0], reason)
+    return Choice(ranking, passes, reason)
 
 
 def choose_from_search(means, names, baseline):
@@ -63,11 +68,17 @@ def choose_from_search(means, names, baseline):
     return _choice(gains, SEARCH_MARGINS, means["reverse_validation"], names, baseline)
 
 
-def _choice(gains, needed, merit, names, baseline):
-    beats = np.all([gains[name] > needed[name] for name in needed], axis=0)
-    beats[baseline] = False
-    ranking = [int(i) for i in np.argsort(-merit, kind="stable") if beats[i]] or [baseline]
-    return Choice(ranking, beats, _reason(ranking, gains, needed, names, baseline))
+def _choice(gains, needed, score, names, baseline):
+    passes = np.all([gains[name] > needed[name] for name in needed], axis=0)
+    passes[baseline] = False
+    ranking = _ranked(score, passes, baseline)
+    return Choice(ranking, passes, _reason(ranking, gains, needed, names, baseline))
+
+
+def _ranked(score, passes, baseline):
+    """Return the candidates that pass, highest score first, or the baseline."""
+    order = np.argsort(-score, kind="stable")
+    return [int(i) for i in order if passes[i]] or [baseline]
 
 
 def _reason(ranking, gains, needed, names, baseline):

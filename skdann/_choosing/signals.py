@@ -1,4 +1,4 @@
-"""Signals: what speaks for each candidate of a pool, without target labels."""
+"""Signals: figures that speak for or against each candidate, without target labels."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class Signals:
         pool's mean, each drawing a label for a target row, draw the same.
     gains, errors : dict of ndarrays of shape (n_candidates,)
         Mean over the rows minus the first candidate's, and the standard error of that.
-    merit : ndarray of shape (n_candidates,)
+    score : ndarray of shape (n_candidates,)
         Reverse validation, information as a share of log(n_classes), and agreement, added.
     """
 
     of_fold: dict
     gains: dict
     errors: dict
-    merit: np.ndarray
+    score: np.ndarray
 
 
 def pool_signals(results, data, folds):
@@ -40,39 +40,34 @@ def pool_signals(results, data, folds):
     data : TrainingData
     folds : list of pairs of ndarrays
     """
-    rows = {}
+    # Of each signal, an array of shape (n_candidates, n_rows) for each fold.
+    rows = {name: [] for name in SIGNALS}
     for f, (_, held_out) in enumerate(folds):
         of_fold = _rows_of_fold([candidate[f] for candidate in results], data, held_out)
-        for name, values in of_fold.items():
-            rows.setdefault(name, []).append(values)
-    of_fold = {
-        name: np.stack([one.mean(axis=1) for one in values], axis=1)
-        for name, values in rows.items()
-    }
-    # Every fold has other source rows, and the same target rows.
-    together = {
-        name: np.concatenate(values, axis=1)
-        if name in ("reverse_validation", "source_accuracy")
-        else np.mean(values, axis=0)
-        for name, values in rows.items()
-    }
-    over_first = {name: values - values[0] for name, values in together.items()}
+        for name in SIGNALS:
+            rows[name].append(of_fold[name])
+    of_fold, gains, errors = {}, {}, {}
+    for name, values in rows.items():
+        of_fold[name] = np.stack([one.mean(axis=1) for one in values], axis=1)
+        # Every fold has other source rows, and the same target rows.
+        on_source = name in ("reverse_validation", "source_accuracy")
+        together = np.concatenate(values, axis=1) if on_source else np.mean(values, axis=0)
+        over_first = together - together[0]
+        gains[name] = over_first.mean(axis=1)
+        errors[name] = over_first.std(axis=1) / np.sqrt(over_first.shape[1])
     means = {name: values.mean(axis=1) for name, values in of_fold.items()}
     information = means["info_max"] / np.log(len(data.classes))
-    return Signals(
-        of_fold=of_fold,
-        gains={name: values.mean(axis=1) for name, values in over_first.items()},
-        errors={n: one.std(axis=1) / np.sqrt(one.shape[1]) for n, one in over_first.items()},
-        merit=means["reverse_validation"] + information + means["agreement"],
-    )
+    score = means["reverse_validation"] + information + means["agreement"]
+    return Signals(of_fold, gains, errors, score)
 
 
 def _rows_of_fold(results, data, held_out):
     """Return the signals of each row: dict of ndarrays of shape (n_candidates, n_rows)."""
     y = data.y_source[held_out]
     weight = 1.0
-    if data.domain_weight is not None:
+    if data.domain_weight is not None and data.domain_weight[held_out].any():
         weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
+    # Shape (n_candidates, n_target, n_classes).
     target = np.stack([one.target_proba.astype(np.float64) for one in results])
     pool = target.mean(axis=0)
     entropy = entr(target).sum(axis=2)

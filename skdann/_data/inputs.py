@@ -29,7 +29,16 @@ _WILD_SHARE = 0.25
 
 
 def read_training_data(
-    X, y, X_tgt, sample_weight, *, class_weight, estimator, classes=None, allow_nd=False
+    X,
+    y,
+    X_tgt,
+    sample_weight,
+    groups=None,
+    *,
+    class_weight,
+    estimator,
+    classes=None,
+    allow_nd=False,
 ):
     """Return the `TrainingData` of one call of `fit` or `partial_fit`, or raise.
 

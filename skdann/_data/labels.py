@@ -92,6 +92,12 @@ def encode_labels(labels, classes):
     return all_classes, np.searchsorted(all_classes, labels).astype(np.int64)
 
 
+def check_same_classes(classes, known):
+    """Raise where a later call names other classes than the first."""
+    if classes is not None and not np.array_equal(np.unique(classes), known):
+        raise ValueError(f"classes={classes!r} is not the same as in the first call: {known!r}.")
+
+
 def read_weight(sample_weight, n_rows):
     """Return float64 weights of the source rows, or None."""
     if sample_weight is None:

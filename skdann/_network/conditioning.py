@@ -12,7 +12,7 @@ LARGEST_PRODUCT = 4096
 
 _N_RANDOM = 1024
 
-CONDITIONINGS = "none", "multilinear"
+CONDITIONINGS = ("multilinear",)
 
 
 class MultilinearConditioning(nn.Module):

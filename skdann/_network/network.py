@@ -29,14 +29,12 @@ class Architecture:
     """What the parts are to be: the parameters of the same names in `DANNClassifier`."""
 
     hidden_layer_sizes: tuple[int, ...]
-    label_hidden_layer_sizes: tuple[int, ...]
-    domain_hidden_layer_sizes: tuple[int, ...]
     activation: str
     dropout: float
-    conditioning: str = "none"
-    feature_extractor: Part = None
-    label_predictor: Part = None
-    domain_classifier: Part = None
+    feature_extractor: Part | None = None
+    label_predictor: tuple[int, ...] | Part = ()
+    domain_classifier: tuple[int, ...] | Part = (100,)
+    conditioning: str | None = None
 
 
 class DomainAdversarialNetwork(nn.Module):
@@ -167,6 +165,12 @@ def build_network(
     def own(n_in: Any, hidden: tuple[int, ...], n_out: int | None, init: torch.Generator) -> Any:
         return MultilayerPerceptron(n_in, hidden, n_out, a.activation, a.dropout, init)
 
+    def given(value: Any) -> Any:
+        return None if isinstance(value, tuple) else value
+
+    def hidden(value: Any) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else ()
+
     feature_extractor = _given_part(
         "feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules
     ) or own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
@@ -174,8 +178,8 @@ def build_network(
     n_embedding = embedding.shape[1]
     sizes = (n_embedding, n_classes)
     label_predictor = _given_part(
-        "label_predictor", a.label_predictor, sizes, streams.label_modules
-    ) or own(n_embedding, a.label_hidden_layer_sizes, n_classes, streams.label_init)
+        "label_predictor", given(a.label_predictor), sizes, streams.label_modules
+    ) or own(n_embedding, hidden(a.label_predictor), n_classes, streams.label_init)
     _try_part("label_predictor", label_predictor, embedding, n_classes)
     conditioning = None
     if a.conditioning == "multilinear":
@@ -184,8 +188,8 @@ def build_network(
     n_inputs = embedding.shape[1]
     sizes = (n_inputs, n_domains)
     domain_classifier = _given_part(
-        "domain_classifier", a.domain_classifier, sizes, streams.domain_modules
-    ) or own(n_inputs, a.domain_hidden_layer_sizes, n_domains, streams.domain_init)
+        "domain_classifier", given(a.domain_classifier), sizes, streams.domain_modules
+    ) or own(n_inputs, hidden(a.domain_classifier), n_domains, streams.domain_init)
     _try_part("domain_classifier", domain_classifier, embedding, n_domains)
     parts = feature_extractor, label_predictor, domain_classifier
     return DomainAdversarialNetwork(*parts, conditioning)

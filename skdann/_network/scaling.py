@@ -23,7 +23,7 @@ LARGEST_SCALED_VALUE = 8.0
 # A deviation below this share of the column's size is rounding of float32.
 _CONSTANT = 1e-6
 
-SCALINGS = "none", "source", "both", "domain"
+SCALINGS = "source", "both", "domain"
 
 
 class InputScaling(nn.Module):
@@ -55,8 +55,8 @@ class InputScaling(nn.Module):
         return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
 
 
-def fit_scaling(data: TrainingData, how: str) -> InputScaling | None:
-    """Return the scaling of the rows that count in `data`; None for "none".
+def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:
+    """Return the scaling of the rows that count in `data`; None for None.
 
     A column that is constant in the rows that its statistics come from becomes 0. Sparse columns
     are not shifted, so that they stay sparse.
@@ -65,9 +65,9 @@ def fit_scaling(data: TrainingData, how: str) -> InputScaling | None:
     ----------
     data : TrainingData
         Without target rows the source's statistics serve for all.
-    how : {"none", "source", "both", "domain"}
+    how : {None, "source", "both", "domain"}
     """
-    if how == "none":
+    if how is None:
         return None
     source = column_moments(data.X_source, data.source_rows, data.domain_weight)
     if how == "source" or data.X_target is None or data.target_domain is None:

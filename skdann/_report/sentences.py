@@ -64,7 +64,7 @@ def _on_effect(report):
     if after > report.chance_limit["adapted"] and after - 0.5 > (before - 0.5) / 2:
         found["adversary_won"] = (
             f"The domains are still told apart (accuracy {before:.2f} before, {after:.2f} after): "
-            "raise lambda_max or shorten domain_hidden_layer_sizes."
+            "raise lambda_max or shorten domain_classifier."
         )
     source, back = (
         _before_after(one) for one in (report.source_accuracy, report.reverse_validation)

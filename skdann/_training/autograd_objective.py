@@ -61,12 +61,12 @@ class Strengths(NamedTuple):
     ----------
     reversal : Tensor
         Lambda.
-    target_entropy : Tensor
+    target_information : Tensor
         Of minus the information of the target rows' predictions.
     """
 
     reversal: Tensor
-    target_entropy: Tensor
+    target_information: Tensor
 
 
 class AutogradObjective:
@@ -115,7 +115,7 @@ class AutogradObjective:
         )
         if terms.target_information:
             information = negative_information(label_logits[n_source:])
-            loss = loss + strengths.target_entropy[0] * information
+            loss = loss + strengths.target_information[0] * information
         loss.backward()
         return _detached(label_logits[:n_source], domain_logits)
 

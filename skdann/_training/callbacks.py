@@ -98,4 +98,4 @@ class ProgressBar(Callback):
 
     @staticmethod
     def _epochs(net: NeuralNet, data: Any) -> int:
-        return max(1, round((net.plan.total_steps[0] - net.steps_done_[0]) / len(data.train[0])))
+        return max(1, round((net.plan.length[0] - net.steps_done_[0]) / len(data.train[0])))

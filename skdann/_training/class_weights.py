@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,19 +17,6 @@ def shares_of_source(data: TrainingData) -> np.ndarray:
     """Return the shares of the classes among the source rows, by their sample weights."""
     counts = np.bincount(data.y_source, data.domain_weight, minlength=len(data.classes))
     return counts / counts.sum()
-
-
-def known_shares(label_shift: Any, data: TrainingData) -> Tensor | None:
-    """Return the target's class shares as `label_shift` gives them; None for "ignore".
-
-    Raises
-    ------
-    ValueError
-        Where the shares don't fit the classes, naming `label_shift`.
-    """
-    if isinstance(label_shift, str):
-        return None
-    return torch.from_numpy(_given(label_shift, data.classes)).float()
 
 
 class ClassWeights:
@@ -65,24 +51,3 @@ def class_weights(target_shares: Tensor, data: TrainingData) -> Tensor:
     """Return the float32 weight of each class; a class without source rows has none."""
     source = torch.from_numpy(shares_of_source(data)).to(target_shares)
     return torch.where(source > 0, target_shares / source.clamp_min(1e-12), 0.0).float()
-
-
-def _given(label_shift: Any, classes: np.ndarray) -> np.ndarray:
-    if isinstance(label_shift, Mapping):
-        lacking = [one for one in classes.tolist() if one not in label_shift]
-        if lacking or len(label_shift) != len(classes):
-            raise ValueError(
-                f"label_shift must have a share for each of the classes {classes.tolist()} and no "
-                f"other, got {dict(label_shift)!r}."
-            )
-        label_shift = [label_shift[one] for one in classes.tolist()]
-    try:
-        shares = np.asarray(label_shift, dtype=np.float64)
-    except (TypeError, ValueError):
-        shares = np.array([np.nan])
-    if shares.shape != classes.shape or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-3:
-        raise ValueError(
-            "label_shift must be 'ignore', 'estimate' or the target's class shares: a number >= 0 "
-            f"for each of the classes {classes.tolist()}, with sum 1; got {label_shift!r}."
-        )
-    return shares / shares.sum()

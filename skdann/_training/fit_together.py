@@ -1,280 +1,318 @@
-"""Fitting: a classifier's parameters and its training record to a trained net.
+"""`fit_together`: settings and records to trained networks, many at once and each as if alone.
 
-One fit and many are the same walk: what differs in lambda, learning rate, weight decay, input
-scaling, seed or rows trains together, network by network as if alone.
+A single fit is the case of one. What differs in lambda, learning rate, weight decay, input
+scaling, class shares, seed or rows takes its steps together with the others.
 """
 
+from __future__ import annotations
+
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
+import torch
+from torch import Tensor
 
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import domain_codes
-from skdann._data.record import at_rows, training_fold, unwatched
-from skdann._data.rows import RowTables
-from skdann._data.splits import split_validation, stratified_folds
-from skdann._network.network import build_network
+from skdann._data.record import TrainingData, unwatched
+from skdann._data.rows import Rows, RowTables
+from skdann._data.splits import split_validation
+from skdann._network.network import DomainAdversarialNetwork, build_network
 from skdann._network.scaling import fit_scaling
 from skdann._torch.devices import resolve_device
-from skdann._torch.randomness import entropy_of, random_streams
-from skdann._training.class_weights import known_shares, shares_of_source
+from skdann._torch.randomness import RandomStreams, random_streams
 from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
 from skdann._training.optimizers import optimizer_factory
-from skdann._training.settings import (
-    _architecture,
-    batch_size_for,
-    n_epochs,
-    n_passes,
-    plain,
-    with_settings,
-)
-from skdann._training.share_estimates import estimated_shares, estimates_shares
-from skdann.schedules import lambda_schedule, lr_schedule
+from skdann._training.settings import Settings, passes, resolved
 
-# What may differ between networks that train together.
-_OF_A_NETWORK = {
-    *("lambda_max", "target_entropy", "lr", "weight_decay", "input_scaling", "random_state"),
-    *("n_members", "class_weight", "validation_fraction", "warm_start", "verbose"),
-}
+
+class Trained(NamedTuple):
+    """A trained net, and the settings it was trained with, without any "auto".
+
+    An ensemble of candidates has the settings of each; otherwise there is one.
+    """
+
+    net: AdversarialNet
+    settings: tuple[Settings, ...]
 
 
 @dataclass
-class Fit:
-    """The fit of a classifier, ready to train; the lists have an element for each member.
+class _Fit:
+    """One fit, ready to train: lists have an element for each member of an ensemble."""
 
-    Attributes
-    ----------
-    settings : DANNClassifier
-        Only its parameters are read.
-    streams : list of RandomStreams
-    networks : list of DomainAdversarialNetwork
-    batches : list of DomainBatches
-    valid : list of TrainingData or None
-        The rows held out for early stopping.
-    batch_size, epochs, total_steps : int
-    """
-
-    settings: object
-    streams: list
-    networks: list
-    batches: list
-    valid: list
-    batch_size: int
-    epochs: int
-    total_steps: int
+    settings: Settings
+    streams: list[RandomStreams]
+    networks: list[DomainAdversarialNetwork]
+    batches: list[DomainBatches]
+    held_out: list[TrainingData | None]
+    length: float  # of the whole training: in steps, or for `train_on` in source rows
 
 
-def mean_shares(networks):
-    """Return the mean of the networks' class shares of the target, or None."""
-    shares = [n.target_shares.numpy(force=True) for n in networks if n.target_shares is not None]
-    return np.mean(shares, axis=0, dtype=np.float64) if shares else None
-
-
-def joined(classifiers):
-    """Return an ensemble of fitted classifiers: the first one, with the members of all.
+def fit_together(
+    settings: Sequence[Settings],
+    records: Sequence[TrainingData],
+    *,
+    starts: Sequence[Sequence[DomainAdversarialNetwork] | None] | None = None,
+    trial: bool = False,
+) -> list[Trained]:
+    """Train a network, or an ensemble, by each of the settings on its record.
 
     Parameters
     ----------
-    classifiers : list of DANNClassifier
-        Fitted on the same rows. What differs between them is in their networks.
+    settings : sequence of Settings
+        For the same device; ``label_shift`` is None or shares, see `with_known_shares`.
+    records : sequence of TrainingData
+    starts : sequence, default=None
+        Trained networks to go on from, a copy of which is trained; None for new ones.
+    trial : bool, default=False
+        Whether the fits only serve a choice or an estimate. Then an interrupt by the user is
+        raised, where otherwise the weights so far are kept, and domain classifiers that nothing
+        learns from (lambda 0) are not trained, in a third of the time.
+
+    Returns
+    -------
+    list of Trained
     """
-    ensemble = clone(classifiers[0])
-    ensemble.__dict__.update(classifiers[0].__dict__)
-    ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
-    ensemble.n_members = len(ensemble.net_.members_)
-    ensemble.target_shares_ = mean_shares(ensemble.net_.members_)
-    ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
-    return ensemble
-
-
-def fit_together(classifiers, records):
-    """Fit each classifier on its record, together and as if alone.
-
-    One that has `warm_start` and is fitted goes on from its weights. Fitted attributes are set at
-    the end, all or none.
-
-    Parameters
-    ----------
-    classifiers : list of DANNClassifier
-    records : list of TrainingData
-    """
-    device = resolve_device(classifiers[0].device)
+    device = resolve_device(settings[0].device)
     tables = RowTables(device)
-    fits = []
-    shares = {}  # of each record and scaling
-    for classifier, data in zip(classifiers, records, strict=True):
-        goes_on = classifier.warm_start and hasattr(classifier, "net_")
-        start = classifier.net_.members_ if goes_on else None
-        settings = with_shares(plain(classifier, data), data, shares)
-        fits.append(prepared_fit(settings, data, device, tables, start=start))
-    nets = trained(fits, device)
-    for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
-        classifier._keep(net, data, fit.settings, fit.batch_size)
-
-
-def with_shares(settings, data, found):
-    """Return the settings with the target's class shares in place of label_shift="estimate".
-
-    `found` holds the estimates so far: candidates of a pool share them.
-    """
-    if not estimates_shares(settings):
-        return settings
-    shares = "ignore"
-    if data.X_target is not None:
-        key = id(data), settings.input_scaling
-        if key not in found:
-            found[key] = _estimate(settings, data)
-        shares = found[key]
-    return with_settings(settings, {"label_shift": shares})
-
-
-def _estimate(settings, data):
-    """Return the target's class shares by two networks, each on one half of the source alone.
-
-    Neither adapted nor weighted: a network that is, on a wrong estimate, predicts what confirms
-    it, and estimates that follow its training can run away.
-    """
-    entropy = entropy_of(settings.random_state)
-    folds = stratified_folds(data.y_source, 2, np.random.default_rng(entropy))
-    if not folds:
-        return shares_of_source(data)
-    alone = {
-        **{"lambda_max": 0.0, "target_entropy": 0.0, "label_shift": "ignore", "n_members": 1},
-        **{"early_stopping": False, "warm_start": False, "callbacks": None, "verbose": 0},
-        **{"random_state": entropy},
-    }
-    networks = [clone(settings).set_params(**alone) for _ in folds]
-    fit_together(networks, [unwatched(training_fold(data, train)) for train, _ in folds])
-    rows = np.concatenate([held_out for _, held_out in folds])
-    of_source = [
-        class_probabilities(network, data.X_source, at_rows(data.source_rows, held_out), 0)
-        for network, (_, held_out) in zip(networks, folds, strict=True)
+    starts = [None] * len(settings) if starts is None else starts
+    fits = [
+        _prepared(one, data, tables, start, trial)
+        for one, data, start in zip(settings, records, starts, strict=True)
     ]
-    of_target = [target_probabilities(network, data) for network in networks]
-    return estimated_shares(np.concatenate(of_source), data, rows, np.mean(of_target, axis=0))
+    nets: list[Any] = [None] * len(fits)
+    for group in _groups(fits):
+        for i, net in zip(group, _train([fits[i] for i in group], device, trial), strict=True):
+            nets[i] = net
+    return [Trained(net, (fit.settings,)) for net, fit in zip(nets, fits, strict=True)]
 
 
-def class_probabilities(classifier, X, rows=None, domain=None):
-    """Return the class probabilities of rows of a record, or of all."""
-    return classifier.net_.outputs(
+def train_on(
+    earlier: Trained | None,
+    settings: Settings,
+    data: TrainingData,
+    *,
+    epochs_before: int = 0,
+    total_rows: int | None = None,
+) -> Trained:
+    """Return what one pass over a chunk of rows makes of a net, or of a new one.
+
+    Parameters
+    ----------
+    earlier : Trained or None
+        Left as it is. None starts a new net.
+    settings : Settings
+        With "auto" only where a new net starts; otherwise with the layers and the optimizer of
+        the earlier ones.
+    data : TrainingData
+        The chunk.
+    epochs_before : int, default=0
+        Passes so far; each draws other rows and dropout.
+    total_rows : int, default=None
+        Source rows of all chunks, of which progress is a share; only for a new net. None expects
+        as many chunks of this size as a fit has passes.
+    """
+    device = resolve_device(settings.device)
+    streams = random_streams(settings.seed, device, epochs_before, settings.n_members)
+    records = [data] * len(streams)
+    nothing: list[TrainingData | None] = [None] * len(streams)
+    if earlier is None:
+        total_rows = total_rows or passes(settings) * len(data.y_source)
+        settings = resolved(settings, data, total_rows=total_rows)
+    tables = RowTables(device)
+    batches = [_batches(data, settings.batch_size, one, tables, True) for one in streams]
+    if earlier is None:
+        networks = _new_networks(settings, records, streams)
+        assert total_rows is not None
+        net = _new_net([_Fit(settings, streams, networks, batches, nothing, total_rows)], device)
+    else:
+        net = copy.deepcopy(earlier.net)
+        _set_shares(net.members_, settings)
+        net.follow(_plan([settings] * len(streams), net.plan.length))
+    rows_of_a_step = len(data.y_source) / len(batches[0])
+    net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
+    return Trained(net, (settings,))
+
+
+def joined(several: Sequence[Trained]) -> Trained:
+    """Return one ensemble of the networks of several nets that were trained on the same rows."""
+    net = AdversarialNet.joined([one.net for one in several])
+    return Trained(net, tuple(settings for one in several for settings in one.settings))
+
+
+def class_probabilities(
+    net: AdversarialNet, X: Rows, rows: np.ndarray | None = None, domain: Tensor | int | None = None
+) -> np.ndarray:
+    """Return the class probabilities of rows of a table, or of all."""
+    return net.outputs(
         X, "label_logits", lambda logits: logits.softmax(dim=1), rows=rows, domain=domain
     )
 
 
-def target_probabilities(classifier, data):
+def target_probabilities(net: AdversarialNet, data: TrainingData) -> np.ndarray:
     """Return the class probabilities of a record's target rows."""
+    assert data.target_domain is not None
     domains = domain_codes(data.target_domain, len(data.target_domain), data.n_domains)
-    return class_probabilities(classifier, data.X_target, data.target_rows, domains)
+    return class_probabilities(net, data.X_target, data.target_rows, domains)
 
 
-def prepared_fit(settings, data, device, tables, *, start=None):
-    """Return the `Fit` of all epochs.
-
-    Parameters
-    ----------
-    settings : DANNClassifier
-    data : TrainingData
-    device : torch.device
-    tables : RowTables
-        Shared by fits on the same rows.
-    start : list of DomainAdversarialNetwork, default=None
-        Trained networks, copies of which go on; None for new ones.
-    """
-    streams = random_streams(settings.random_state, device, n_members=settings.n_members)
-    train, valid = zip(*(_split(settings, data, one) for one in streams), strict=True)
-    batch_size = batch_size_for(settings, n_passes(settings) * len(train[0].y_source))
-    batches = member_batches(train, batch_size, streams, tables)
-    epochs = n_epochs(settings, len(batches[0]))
-    networks = new_networks(settings, train, streams, start)
-    total_steps = epochs * len(batches[0])
-    return Fit(settings, streams, networks, batches, list(valid), batch_size, epochs, total_steps)
+# -- one fit, prepared ---------------------------------------------------------------------------
 
 
-def trained(fits, device):
-    """Return a trained net for each fit; those of a kind train together."""
-    of_kind = {}
-    for i, fit in enumerate(fits):
-        of_kind.setdefault(_kind(fit), []).append(i)
-    nets = [None] * len(fits)
-    for positions in of_kind.values():
-        together = [fits[i] for i in positions]
-        net = new_net(together, device)
-        batches, valid, streams = (
-            [one for fit in together for one in getattr(fit, name)]
-            for name in ("batches", "valid", "streams")
-        )
-        net.train(EpochData(batches, valid), streams, together[0].epochs)
-        first = 0
-        for i, fit in zip(positions, together, strict=True):
-            last = first + len(fit.networks)
-            nets[i] = net if len(together) == 1 else net.taken_out(range(first, last))
-            first = last
-    return nets
-
-
-def new_net(fits, device):
-    """Return the net of all members of some fits, before its training."""
-    settings = fits[0].settings
-
-    def of_members(name):
-        return [getattr(fit.settings, name) for fit in fits for _ in fit.networks]
-
-    plan = TrainingPlan(
-        lambda_max=tuple(map(float, of_members("lambda_max"))),
-        target_entropy=tuple(map(float, of_members("target_entropy"))),
-        domain_label_smoothing=settings.domain_label_smoothing,
-        entropy_weighting=settings.entropy_weighting,
-        lambda_schedule=lambda_schedule(settings.lambda_schedule, settings.gamma),
-        optimizer=optimizer_factory(
-            settings.optimizer, of_members("lr"), of_members("weight_decay")
-        ),
-        lr_schedule=lr_schedule(settings.lr_schedule),
-        total_steps=tuple(fit.total_steps for fit in fits for _ in fit.networks),
-        patience=settings.n_iter_no_change if settings.early_stopping else None,
-        verbose=any(fit.settings.verbose for fit in fits),
-        lasting=len(fits) > 1 and not settings.callbacks,
-    )
-    networks = [network for fit in fits for network in fit.networks]
-    callbacks = copy.deepcopy(list(settings.callbacks or ()))
-    return AdversarialNet(networks, plan=plan, device=device, callbacks=callbacks)
-
-
-def new_networks(settings, train, streams, start=None):
-    """Return the networks to train, one for each record, with their input scaling."""
-    if start is None:
-        architecture = _architecture(settings)
-        sizes = train[0].row_shape, len(train[0].classes), train[0].n_domains
-        networks = [build_network(architecture, *sizes, one) for one in streams]
-    else:
-        networks = copy.deepcopy(start)
-    for data, network in zip(train, networks, strict=True):
-        network.input_scaling = fit_scaling(data, settings.input_scaling)
-        network.target_shares = known_shares(settings.label_shift, data)
-    return networks
-
-
-def member_batches(train, batch_size, streams, tables):
-    """Return the batches of each member."""
-    return [
-        DomainBatches(data, batch_size, one.source_order, one.target_order, tables, one.key)
-        for data, one in zip(train, streams, strict=True)
+def _prepared(
+    settings: Settings,
+    data: TrainingData,
+    tables: RowTables,
+    start: Sequence[DomainAdversarialNetwork] | None,
+    trial: bool,
+) -> _Fit:
+    streams = random_streams(settings.seed, tables.device, n_members=settings.n_members)
+    splits = [_split(settings, data, one) for one in streams]
+    train = [kept for kept, _ in splits]
+    settings = resolved(settings, data, n_rows=len(train[0].y_source))
+    with_target = settings.learns_from_target or not trial
+    batches = [
+        _batches(one, settings.batch_size, stream, tables, with_target)
+        for one, stream in zip(train, streams, strict=True)
     ]
+    return _Fit(
+        settings=settings,
+        streams=streams,
+        networks=_new_networks(settings, train, streams, start),
+        batches=batches,
+        held_out=[held_out for _, held_out in splits],
+        length=settings.max_epochs * len(batches[0]),
+    )
 
 
-def _kind(fit):
-    """Return what two fits must share to train together."""
-    data, batches = fit.batches[0].data, fit.batches[0]
-    settings = fit.settings.get_params(deep=False)
-    shared = {name: value for name, value in settings.items() if name not in _OF_A_NETWORK}
-    sizes = len(data.classes), data.n_domains, data.row_shape
-    return fit.epochs, len(batches), batches.n_source, sizes, repr(sorted(shared.items()))
-
-
-def _split(settings, data, streams):
+def _split(
+    settings: Settings, data: TrainingData, streams: RandomStreams
+) -> tuple[TrainingData, TrainingData | None]:
+    """Return the rows to train on, and those held out for early stopping."""
     if not settings.early_stopping:
         return data, None
     return split_validation(
         data, settings.validation_fraction, streams.source_holdout, streams.target_holdout
+    )
+
+
+def _batches(
+    data: TrainingData,
+    batch_size: int,
+    streams: RandomStreams,
+    tables: RowTables,
+    with_target: bool,
+) -> DomainBatches:
+    data = data if with_target else unwatched(data)
+    order = streams.source_order, streams.target_order
+    return DomainBatches(data, batch_size, *order, tables, streams.key)
+
+
+def _new_networks(
+    settings: Settings,
+    train: Sequence[TrainingData],
+    streams: Sequence[RandomStreams],
+    start: Sequence[DomainAdversarialNetwork] | None = None,
+) -> list[DomainAdversarialNetwork]:
+    """Return the networks to train, new or copied, with the scaling of each record's rows."""
+    if start is None:
+        first = train[0]
+        sizes = first.row_shape, len(first.classes), first.n_domains
+        networks = [build_network(settings.architecture(), *sizes, one) for one in streams]
+    else:
+        networks = copy.deepcopy(list(start))
+    for data, network in zip(train, networks, strict=True):
+        network.input_scaling = fit_scaling(data, settings.input_scaling)
+    _set_shares(networks, settings)
+    return networks
+
+
+def _set_shares(networks: Sequence[DomainAdversarialNetwork], settings: Settings) -> None:
+    shares = settings.label_shift
+    for network in networks:
+        network.target_shares = None if shares is None else torch.tensor(shares)
+
+
+# -- many fits, trained --------------------------------------------------------------------------
+
+
+def _groups(fits: Sequence[_Fit]) -> list[list[int]]:
+    """Return the positions of fits that can take their steps together."""
+    groups: list[list[int]] = []
+    for i, fit in enumerate(fits):
+        for group in groups:
+            if _can_train_together(fits[group[0]], fit):
+                group.append(i)
+                break
+        else:
+            groups.append([i])
+    return groups
+
+
+def _can_train_together(one: _Fit, other: _Fit) -> bool:
+    return one.settings.can_train_with(other.settings) and _sizes(one) == _sizes(other)
+
+
+def _sizes(fit: _Fit) -> tuple[Any, ...]:
+    """Return the numbers that networks of one module list have in common."""
+    batches = fit.batches[0]
+    data = batches.data
+    return len(batches), batches.n_source, len(data.classes), data.n_domains, data.row_shape
+
+
+def _train(fits: Sequence[_Fit], device: torch.device, trial: bool) -> list[AdversarialNet]:
+    """Return the trained net of each fit; their networks are trained as one module."""
+    net = _new_net(fits, device, trial)
+    batches = [one for fit in fits for one in fit.batches]
+    held_out = [one for fit in fits for one in fit.held_out]
+    streams = [one for fit in fits for one in fit.streams]
+    net.train(EpochData(batches, held_out), streams, fits[0].settings.max_epochs)
+    if len(fits) == 1:
+        return [net]
+    nets, first = [], 0
+    for fit in fits:
+        members = range(first, first + len(fit.networks))
+        nets.append(net.taken_out(members))
+        first = members.stop
+    return nets
+
+
+def _new_net(fits: Sequence[_Fit], device: torch.device, trial: bool = False) -> AdversarialNet:
+    """Return the net of all networks of some fits, before its training."""
+    of_each = [fit.settings for fit in fits for _ in fit.networks]
+    length = tuple(fit.length for fit in fits for _ in fit.networks)
+    plan = _plan(of_each, length)
+    callbacks = copy.deepcopy(list(of_each[0].callbacks))
+    unobserved = len(fits) > 1 and not callbacks
+    return AdversarialNet(
+        [network for fit in fits for network in fit.networks],
+        plan=replace(plan, unobserved=unobserved, trial=trial),
+        device=device,
+        callbacks=callbacks,
+    )
+
+
+def _plan(settings: Sequence[Settings], length: tuple[float, ...]) -> TrainingPlan:
+    """Return how to train networks of these settings, one for each network.
+
+    What is not the same for all of them has a value for each; see `Settings.can_train_with`.
+    """
+    first = settings[0]
+    return TrainingPlan(
+        lambda_max=tuple(one.lambda_max for one in settings),
+        target_information=tuple(one.target_information for one in settings),
+        domain_label_smoothing=first.domain_label_smoothing,
+        lambda_schedule=first.lambda_schedule,
+        optimizer=optimizer_factory(
+            first.optimizer,
+            [one.lr for one in settings],
+            [one.weight_decay for one in settings],
+        ),
+        lr_schedule=first.lr_schedule,
+        length=length,
+        patience=first.n_iter_no_change if first.early_stopping else None,
+        verbose=any(one.verbose for one in settings),
     )

@@ -44,7 +44,7 @@ _GROUP_BYTES = 16 * 2**20
 class TrainingPlan:
     """How to train: the parameters of `DANNClassifier` that the loop needs, resolved.
 
-    `lambda_max`, `target_entropy` and `total_steps`, which progress p is measured against, have a
+    `lambda_max`, `target_information` and `length`, which progress p is measured against, have a
     value for each of the k networks, and `optimizer` makes one optimizer of the parameters of all.
     `patience` is the number of epochs without improvement after which training stops, or None
     without early stopping. `lasting` tells that nobody will look at gradients or optimizer, or
@@ -53,26 +53,26 @@ class TrainingPlan:
     """
 
     lambda_max: tuple[float, ...]
-    target_entropy: tuple[float, ...]
+    target_information: tuple[float, ...]
     domain_label_smoothing: float
-    entropy_weighting: bool
     lambda_schedule: Schedule
     optimizer: OptimizerFactory
     lr_schedule: Schedule
-    total_steps: tuple[int, ...]
+    length: tuple[float, ...]
     patience: int | None
     verbose: bool
-    lasting: bool = False
+    unobserved: bool = False
+    trial: bool = False
 
     def of(self, networks: Sequence[int]) -> TrainingPlan:
         """Return the plan of some of the networks."""
         return replace(
             self,
             lambda_max=tuple(self.lambda_max[i] for i in networks),
-            target_entropy=tuple(self.target_entropy[i] for i in networks),
-            total_steps=tuple(self.total_steps[i] for i in networks),
+            target_information=tuple(self.target_information[i] for i in networks),
+            length=tuple(self.length[i] for i in networks),
             optimizer=self.optimizer.of(networks),
-            lasting=False,
+            unobserved=False,
         )
 
 
@@ -125,7 +125,7 @@ class AdversarialNet(NeuralNet):
             verbose=0,
             device=str(device),
         )
-        self.steps_done_ = [0] * len(members)
+        self.steps_done_: list[float] = [0] * len(members)
         self.stop_requested_ = False
         self.streams_: list[RandomStreams]
 
@@ -163,8 +163,10 @@ class AdversarialNet(NeuralNet):
         plan = replace(
             first.plan,
             lambda_max=tuple(value for net in nets for value in net.plan.lambda_max),
-            target_entropy=tuple(value for net in nets for value in net.plan.target_entropy),
-            total_steps=tuple(value for net in nets for value in net.plan.total_steps),
+            target_information=tuple(
+                value for net in nets for value in net.plan.target_information
+            ),
+            length=tuple(value for net in nets for value in net.plan.length),
             optimizer=first.plan.optimizer.with_others([net.plan.optimizer for net in nets[1:]]),
         )
         joined = cls(networks, plan=plan, device=torch.device(first.device), callbacks=[])
@@ -190,16 +192,18 @@ class AdversarialNet(NeuralNet):
         self.optimizer_ = self.plan.optimizer([list(m.parameters()) for m in self.members_])
         return self
 
-    def train(self, data: EpochData, streams: list[RandomStreams], epochs: int) -> AdversarialNet:
+    def train(
+        self, data: EpochData, streams: list[RandomStreams], epochs: int, *, step: float = 1
+    ) -> AdversarialNet:
         """Train for `epochs` more epochs, drawing from `streams`, one for each network."""
         if not self.initialized_:
             self.initialize()
-        self.streams_, self.stop_requested_ = streams, False
+        self.streams_, self.stop_requested_, self._step = streams, False, step
         self._batch_listeners = _listening(self, "on_batch_begin", "on_batch_end")
         self._gradient_listeners = _listening(self, "on_grad_computed")
         n_rows = 2 * data.train[0].n_source
         n_weights = sum(parameter.numel() for parameter in self.members_[0].parameters())
-        self._lasting_groups = self._groups(data.train) if self.plan.lasting else None
+        self._lasting_groups = self._groups(data.train) if self.plan.unobserved else None
         self._interrupted = False
         with threads_for(n_rows * n_weights):
             self.partial_fit(data, epochs=epochs)
@@ -218,10 +222,10 @@ class AdversarialNet(NeuralNet):
         """
         alike: dict[Any, list[int]] = {}
         for i, network in enumerate(self.members_):
-            strengths = self.plan.lambda_max[i], self.plan.target_entropy[i]
+            strengths = self.plan.lambda_max[i], self.plan.target_information[i]
             adversarial = any(strengths) and data[i].has_target
             stackable = can_be_stacked(network)
-            steps = len(data[i]), self.steps_done_[i], self.plan.total_steps[i]
+            steps = len(data[i]), self.steps_done_[i], self.plan.length[i]
             informed = adversarial and strengths[1] > 0
             weighted = network.target_shares is not None
             of_batches = data[i].n_source, data[i].kind, weighted
@@ -229,9 +233,7 @@ class AdversarialNet(NeuralNet):
             alike.setdefault((*kind, None if stackable else i), []).append(i)
         groups = []
         for (adversarial, stackable, informed, *_), members in alike.items():
-            terms = ObjectiveTerms(
-                informed, self.plan.domain_label_smoothing, self.plan.entropy_weighting
-            )
+            terms = ObjectiveTerms(informed, self.plan.domain_label_smoothing)
             n_rows = 2 * data[members[0]].n_source
             size = max(1, _GROUP_BYTES // step_bytes(self.members_[members[0]], n_rows))
             for some in np.array_split(members, -(-len(members) // size)):
@@ -248,7 +250,7 @@ class AdversarialNet(NeuralNet):
     ) -> _Group:
         networks = [self.members_[i] for i in members]
         streams = [self.streams_[i] for i in members]
-        lasting = self.plan.lasting and stackable
+        lasting = self.plan.unobserved and stackable
         optimizer: torch.optim.Optimizer | JointAdam = self.optimizer_
         objective: AutogradObjective | StackedObjective
         if stackable:
@@ -262,7 +264,7 @@ class AdversarialNet(NeuralNet):
         strengths = Strengths(
             *(
                 torch.tensor([values[i] for i in members], device=self.device)
-                for values in (self.plan.lambda_max, self.plan.target_entropy)
+                for values in (self.plan.lambda_max, self.plan.target_information)
             )
         )
         batches = StackedBatches([data[i] for i in members], lasting)
@@ -289,6 +291,10 @@ class AdversarialNet(NeuralNet):
         ]
         return JointAdam(self.plan.optimizer.of(members)(parameters), gradients)
 
+    def follow(self, plan: TrainingPlan) -> None:
+        """Train on by another plan, for the same networks and optimizer."""
+        self.plan = plan
+
     # -- the loop ----------------------------------------------------------------------------
 
     def fit_loop(self, X: EpochData, y: Any = None, epochs: int | None = None, **_: Any) -> Any:
@@ -302,7 +308,7 @@ class AdversarialNet(NeuralNet):
                 if self.stop_requested_:
                     break
         except KeyboardInterrupt:
-            self._interrupted = self.plan.lasting
+            self._interrupted = self.plan.unobserved or self.plan.trial
             if self._interrupted:
                 return self  # skorch would stop the exception: `train` raises it
             warnings.warn(
@@ -362,7 +368,7 @@ class AdversarialNet(NeuralNet):
             if self._batch_listeners:
                 self._notify_batch_end(logits, batch, first)
             for i in group.members:
-                self.steps_done_[i] += 1
+                self.steps_done_[i] += self._step
         return means.result()
 
     def _class_weights(self, group: _Group) -> ClassWeights | None:
@@ -395,7 +401,7 @@ class AdversarialNet(NeuralNet):
 
     def _progress(self, member: int, offset: int = 0) -> float:
         """Return p, the share of all steps of a network that are done, in [0, 1]."""
-        return min(1.0, (self.steps_done_[member] + offset) / self.plan.total_steps[member])
+        return min(1.0, (self.steps_done_[member] + offset * self._step) / self.plan.length[member])
 
     def _lambda_factor(self, progress: float) -> float:
         return float(self.plan.lambda_schedule(progress))

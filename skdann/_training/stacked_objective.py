@@ -194,7 +194,7 @@ class StackedObjective:
         if not self._terms.target_information:
             return torch.zeros_like(logits)
         gradient = negative_information_gradient(logits, dim=1)
-        return gradient.mul_(strengths.target_entropy.view(-1, 1, 1))
+        return gradient.mul_(strengths.target_information.view(-1, 1, 1))
 
 
 class _Layer(NamedTuple):

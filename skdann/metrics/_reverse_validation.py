@@ -77,11 +77,11 @@ class ReverseValidation(TargetScorer):
         predicted = np.asarray(domains.target("predict"))
         if len(np.unique(predicted)) == 1:
             return np.full(_num_samples(source), predicted[0])
-        model = self._model_back(domains.last, len(predicted))
+        model = self._model_back(domains.last, len(predicted), domains.labels())
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
         return model.fit(target, predicted, **adapts).predict(source)
 
-    def _model_back(self, fitted, n_target):
+    def _model_back(self, fitted, n_target, y):
         if self.warm_start and hasattr(fitted, "_learning_back"):
-            return fitted._learning_back(n_target)
+            return fitted._learning_back(n_target, y)
         return clone(fitted)
