@@ -28,7 +28,6 @@ import pandas as pd
 import torch
 from scipy.sparse import issparse
 from shifted_data import DATASETS, ShiftedPair, pairs
-from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from target_accuracy import markdown, points
 
@@ -36,8 +35,9 @@ from skdann import DANNClassifier
 from skdann._choosing.cross_fit import cross_fit
 from skdann._choosing.rule import choose_from_pool, choose_from_search
 from skdann._choosing.signals import pool_signals
-from skdann._data.inputs import read_training_data
-from skdann._training.fit_together import fit_together
+from skdann._data.inputs import read_rows, read_training_data
+from skdann._training.fit_together import class_probabilities, fit_together
+from skdann._training.settings import Settings
 from skdann.metrics import (
     batch_nuclear_norm,
     corr_c,
@@ -86,22 +86,22 @@ def record_of(pair: ShiftedPair) -> Any:
 def outcome(pair: ShiftedPair, settings: list[dict[str, Any]], seed: int, n_folds: int) -> Outcome:
     """Train the candidates."""
     start, data = time.perf_counter(), record_of(pair)
-    unfitted = [DANNClassifier(random_state=seed, **one) for one in settings]
+    candidates = [Settings.of(DANNClassifier(random_state=seed, **one), data) for one in settings]
     splitter = StratifiedKFold(3, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = splitter.split(np.zeros(len(data.y_source)), data.y_source)
         folds = list(itertools.islice(splits, n_folds))
-    results = cross_fit(unfitted, data, folds)
-    fitted = [clone(one) for one in unfitted]
-    fit_together(fitted, [data] * len(fitted))
+    results = cross_fit(candidates, data, folds)
+    nets = [one.net for one in fit_together(candidates, [data] * len(candidates))]
+    X_test = read_rows(pair.X_test, "X_test", DANNClassifier())
     return Outcome(
         settings,
         folds,
         results,
-        [one.predict_proba(pair.X_tgt) for one in fitted],
-        [one.predict_proba(pair.X_test) for one in fitted],
-        [one.history_[-1]["domain_accuracy"] for one in fitted],
+        [class_probabilities(net, data.X_target) for net in nets],
+        [class_probabilities(net, X_test) for net in nets],
+        [net.history[-1]["domain_accuracy"] for net in nets],
         time.perf_counter() - start,
     )
 

@@ -34,6 +34,7 @@ from torch import nn
 from skdann import DANNClassifier
 from skdann._data.inputs import read_training_data
 from skdann._training.fit_together import fit_together
+from skdann._training.settings import Settings
 
 LOOP = "hand-written loop"
 # Rows a domain, features, batch size (of each domain), epochs.
@@ -154,7 +155,7 @@ def fit_grid(k: int, data: tuple[np.ndarray, ...]) -> None:
     lambdas = np.geomspace(0.01, 3, k)
     grid = [DANNClassifier(lambda_max=one, max_epochs=3, random_state=0) for one in lambdas]
     record = read_training_data(*data, None, class_weight=None, estimator=grid[0])
-    fit_together(grid, [record] * k)
+    fit_together([Settings.of(one, record) for one in grid], [record] * k)
 
 
 def custom_features(n_features: int) -> nn.Module:

@@ -22,7 +22,7 @@ ROOMS = {
     "_choosing": {"numpy", "scipy", "sklearn"},
     "_prediction_mixin": {"sklearn"},
     "_classifier": {"numpy", "sklearn", "torch"},
-    "_classifier_cv": {"numpy", "sklearn"},
+    "_classifier_cv": {"numpy", "scipy", "sklearn"},
     "_report": {"numpy", "scipy", "sklearn"},
     "model_selection": {"numpy", "sklearn"},
     "pipeline": {"sklearn"},

@@ -207,7 +207,7 @@ def test_ctrl_c_while_choosing_leaves_it_unfitted(blobs, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("factor", "first"), [(1.0, "none"), (0.3, "none"), (100.0, "source"), (0.001, "source")]
+    ("factor", "first"), [(1.0, None), (0.3, None), (100.0, "source"), (0.001, "source")]
 )
 def test_columns_of_unit_scale_stay_as_they_are(blobs, factor, first):
     X, y, X_tgt = blobs
@@ -227,7 +227,7 @@ def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs)
     X, y, _ = blobs
     data = record(sparse.csr_array(1000 * X), y)
     assert usual_scalings(data) == (None, "source", "domain")
-    assert usual_scalings(record(1000 * X, y), feature_extractor=nn.Linear) == ("none",)
+    assert usual_scalings(record(1000 * X, y), feature_extractor=nn.Linear) == (None,)
 
 
 # -- folds -----------------------------------------------------------------------------------

@@ -377,7 +377,6 @@ def test_sizes_may_be_a_single_number(moons):
         {"lambda_max": -0.1},
         {"lambda_schedule": "linear"},
         {"lambda_schedule": lambda p: -p},
-        {"gamma": 0},
         {"optimizer": "lbfgs"},
         {"lr": 0.0},
         {"lr_schedule": "cosine"},

@@ -130,7 +130,7 @@ def test_sparse_rows_have_a_pool_of_their_own(blobs):
     X, y, X_tgt = blobs
     fitted = search().fit(sparse.csr_array(X), y, sparse.csr_array(X_tgt))
     scalings = [one["input_scaling"] for one in fitted.cv_results_["params"]]
-    assert scalings == ["none", "none", "source", "source", "domain", "domain"]
+    assert scalings == [None, None, "source", "source", "domain", "domain"]
 
 
 def test_copies_pickles_and_names(blobs):

@@ -14,10 +14,11 @@ from skdann._data.inputs import read_training_data
 from skdann._data.record import selected_rows
 from skdann._data.rows import RowTables
 from skdann._torch import randomness as _randomness
-from skdann._torch.devices import resolve_device
 from skdann._training import stacked_scaling as _scaling
 from skdann._training.autograd_objective import ObjectiveTerms
-from skdann._training.fit_together import fit_together, prepared_fit
+from skdann._training.fit_together import _prepared, fit_together
+from skdann._training.settings import Settings
+from skdann._training.share_estimates import with_known_shares
 from skdann._training.stacked_objective import StackedObjective
 
 DIFFERENT = [
@@ -38,6 +39,16 @@ def classifier(**settings):
     return DANNClassifier(**{"lambda_max": 1.0, "max_epochs": 6, "random_state": 0, **settings})
 
 
+def fit_all(classifiers, records, starts=None):
+    """Fit classifiers together, each to its record."""
+    pairs = list(zip(classifiers, records, strict=True))
+    settings = with_known_shares([Settings.of(*pair) for pair in pairs], records)
+    for (one, data), trained in zip(
+        pairs, fit_together(settings, records, starts=starts), strict=True
+    ):
+        one._set_fitted(trained, data)
+
+
 @pytest.fixture
 def record(blobs):
     return read_training_data(*blobs, None, class_weight=None, estimator=classifier())
@@ -46,7 +57,7 @@ def record(blobs):
 @pytest.fixture
 def together(record):
     classifiers = [classifier(**settings) for settings in DIFFERENT]
-    fit_together(classifiers, [record] * len(classifiers))
+    fit_all(classifiers, [record] * len(classifiers))
     return classifiers
 
 
@@ -76,16 +87,15 @@ def test_a_classifier_that_was_fitted_with_others_goes_on_alone(together, blobs)
 
 def test_a_pickle_holds_one_network_and_not_all(record):
     alone, many = [classifier()], [classifier(lambda_max=i / 20) for i in range(20)]
-    fit_together(alone, [record])
-    fit_together(many, [record] * 20)
+    fit_all(alone, [record])
+    fit_all(many, [record] * 20)
     assert len(pickle.dumps(many[7])) < 1.2 * len(pickle.dumps(alone[0]))
 
 
 def test_warm_started_classifiers_go_on_together(together, record, blobs):
     before = [fitted.history_[-1]["label_loss"] for fitted in together]
-    for fitted in together:
-        fitted.set_params(warm_start=True)
-    fit_together(together, [record] * len(together))
+    starts = [fitted.net_.members_ for fitted in together]
+    fit_all(together, [record] * len(together), starts)
     for fitted, loss in zip(together, before, strict=True):
         assert fitted.history_[0]["label_loss"] < loss + 0.1
 
@@ -102,10 +112,9 @@ def halves(record):
 
 
 def prepared(classifiers, records):
-    device = resolve_device("cpu")
-    tables = RowTables(device)
+    tables = RowTables(torch.device("cpu"))
     return [
-        prepared_fit(one, data, device, tables)
+        _prepared(Settings.of(one, data), data, tables, None, False)
         for one, data in zip(classifiers, records, strict=True)
     ]
 
@@ -141,20 +150,20 @@ def test_sharing_changes_no_candidate_in_any_fold(halves):
     ]
     together = [classifier(**one) for one in settings * 2]
     records = [half for half in halves for _ in settings]
-    fit_together(together, records)
+    fit_all(together, records)
     for one, data in zip(together, records, strict=True):
         alone = classifier(**one.get_params())
-        fit_together([alone], [data])
+        fit_all([alone], [data])
         rows = data.X_target
         np.testing.assert_allclose(one.predict_proba(rows), alone.predict_proba(rows), atol=1e-4)
 
 
 def assert_each_is_as_if_alone(settings, records):
     together = [classifier(**one) for one in settings]
-    fit_together(together, records)
+    fit_all(together, records)
     for fitted, one, data in zip(together, settings, records, strict=True):
         alone = classifier(**one)
-        fit_together([alone], [data])
+        fit_all([alone], [data])
         got, expected = (each.predict_proba(data.X_target) for each in (fitted, alone))
         np.testing.assert_allclose(got, expected, atol=1e-6, err_msg=str(one))
 

@@ -262,7 +262,7 @@ def test_a_classifier_around_ours_may_be_the_last_step(either, far):
 
 
 def test_a_classifier_and_parameters_for_one_are_refused():
-    with pytest.raises(TypeError, match=r"both the classifier LogisticRegression and .*, gamma"):
-        make_dann_pipeline(LogisticRegression(), lambda_max=1, gamma=2)
+    with pytest.raises(TypeError, match=r"both the classifier LogisticRegression and .*, lr"):
+        make_dann_pipeline(LogisticRegression(), lambda_max=1, lr=2)
     with pytest.raises(TypeError, match=r"the class DANNClassifier: write DANNClassifier\(\)"):
         make_dann_pipeline(StandardScaler(), DANNClassifier)

@@ -317,7 +317,7 @@ def test_pipeline_search_and_kinds_of_rows(rows, routing):
     classifier = fitted(scaled, **short())
     pipe = make_pipeline(scaler, classifier, transform_input=["X_tgt"])
     assert str(adaptation_report(pipe, X, y, (X_tgt,))) == expected
-    search = DANNClassifierCV([1], ["none"], estimator=classifier, cv=2, random_state=0)
+    search = DANNClassifierCV([1], [None], estimator=classifier, cv=2, random_state=0)
     search.fit(*scaled)
     search.best_estimator_ = classifier
     assert str(adaptation_report(search, *scaled)) == expected

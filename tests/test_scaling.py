@@ -73,7 +73,7 @@ def test_scaling_inside_equals_scaling_in_front(raw, how):
         np.clip(s.transform(rows), -8, 8) for s, rows in zip(scalers, (X, X_tgt), strict=True)
     ]
     inside = classifier(how).fit(X, y, X_tgt)
-    front = classifier("none").fit(scaled[0], y, scaled[1])
+    front = classifier(None).fit(scaled[0], y, scaled[1])
     expected = front.predict_proba(scaled[1])
     np.testing.assert_allclose(inside.predict_proba(X_tgt), expected, rtol=1e-3, atol=1e-4)
     expected = front.predict_proba(scaled[0])
@@ -88,16 +88,14 @@ def test_it_makes_raw_tables_learnable(raw, how):
     X, y, X_tgt = raw
     settings = {"lambda_max": 0, "max_epochs": 100, "lr": 0.01}
     assert classifier(how, **settings).fit(X, y, X_tgt).score(X, y, domain="source") > 0.95
-    assert classifier("none", **settings).fit(X, y, X_tgt).score(X, y) < 0.8
+    assert classifier(None, **settings).fit(X, y, X_tgt).score(X, y) < 0.8
 
 
 @pytest.mark.parametrize("how", HOW)
 def test_general_path_and_stacked_path_agree(raw, how):
     losses = []
-    for domain_classifier in (None, torch.nn.Linear):
-        fitted = classifier(
-            how, dropout=0.0, domain_classifier=(), domain_classifier=domain_classifier
-        ).fit(*raw)
+    for domain_classifier in ((), torch.nn.Linear):
+        fitted = classifier(how, dropout=0.0, domain_classifier=domain_classifier).fit(*raw)
         losses.append([row["label_loss"] for row in fitted.history_])
     np.testing.assert_allclose(losses[0][0], losses[1][0], rtol=1e-4)
 
@@ -139,7 +137,7 @@ def test_sparse_rows_stay_sparse_and_equal_dense_without_a_shift(how):
     fitted = classifier(how).fit(X, y, X_tgt)
     deviation = X.toarray().std(axis=0)
     if how == "source":
-        front = classifier("none").fit(X / deviation, y, X_tgt / deviation)
+        front = classifier(None).fit(X / deviation, y, X_tgt / deviation)
         np.testing.assert_allclose(
             fitted.predict_proba(X_tgt), front.predict_proba(X_tgt / deviation), atol=1e-4
         )

@@ -303,7 +303,12 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
     lambda_max, target_information = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
     terms = {"domain_label_smoothing": 0.2, "entropy_weighting": True}
     together = trained(
-        members, range(6), data, lambda_max=lambda_max, target_information=target_information, **terms
+        members,
+        range(6),
+        data,
+        lambda_max=lambda_max,
+        target_information=target_information,
+        **terms,
     )
     for i, member in enumerate(members):
         terms["target_information"] = (target_information[i],)
@@ -322,7 +327,9 @@ def test_networks_that_differ_only_in_target_information_come_out_as_alone(lambd
         lambda_max=[lambda_max] * 3, target_information=tuple(values), lasting=True,
     )  # fmt: skip
     for member, value in zip(together.members_, values, strict=True):
-        alone = trained([network()], [1], [data], lambda_max=[lambda_max], target_information=(value,))
+        alone = trained(
+            [network()], [1], [data], lambda_max=[lambda_max], target_information=(value,)
+        )
         assert_same_weights(member, alone.module_, 1e-4)
     for other in together.members_[1:]:
         with pytest.raises(AssertionError):
