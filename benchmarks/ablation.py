@@ -67,8 +67,6 @@ OPTIONS = {
     "the same, lambda 0.1": {"label_shift": "estimate", "lambda_max": 0.1},
     "the same, lambda 0": {"label_shift": "estimate", "lambda_max": 0},
     "conditioning='multilinear'": {"conditioning": "multilinear"},
-    "the same, entropy_weighting": {"conditioning": "multilinear", "entropy_weighting": True},
-    "entropy_weighting": {"entropy_weighting": True},
     "domain_label_smoothing=0.1": {"domain_label_smoothing": 0.1},
     "target_entropy=0.2": {"target_entropy": 0.2},
     "target_entropy=0.2, lambda 0": {"target_entropy": 0.2, "lambda_max": 0},

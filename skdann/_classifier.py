@@ -130,10 +130,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         predicted class probability [3]_, so that what is aligned is classes and not their mixture.
         Above 4,096 products, 1,024 random ones stand for all.
 
-    entropy_weighting : bool, default=False
-        Whether rows count in the domain loss by ``1 + exp(-entropy)`` of their predicted label
-        [3]_.
-
     domain_label_smoothing : float in [0, 1), default=0.0
         Share of the domain labels that is spread over all domains [4]_.
 
@@ -355,7 +351,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         "input_scaling": [StrOptions({*SCALINGS, "auto"})],
         "lambda_max": [Interval(numbers.Real, 0, None, closed="left"), StrOptions({"auto"})],
         "conditioning": [StrOptions(set(CONDITIONINGS))],
-        "entropy_weighting": ["boolean"],
         "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
         "target_entropy": [Interval(numbers.Real, 0, None, closed="left")],
         "label_shift": [StrOptions({"ignore", "estimate"}), dict, "array-like"],
@@ -395,7 +390,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         lambda_schedule="ramp",
         gamma=10.0,
         conditioning="none",
-        entropy_weighting=False,
         domain_label_smoothing=0.0,
         target_entropy=0.0,
         label_shift="ignore",
@@ -429,7 +423,6 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         self.lambda_schedule = lambda_schedule
         self.gamma = gamma
         self.conditioning = conditioning
-        self.entropy_weighting = entropy_weighting
         self.domain_label_smoothing = domain_label_smoothing
         self.target_entropy = target_entropy
         self.label_shift = label_shift

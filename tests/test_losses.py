@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from skdann._training.losses import (
-    certainty_weights,
     cross_entropy,
     cross_entropy_gradient,
     hits,
@@ -166,32 +165,6 @@ def test_information_and_its_gradient_are_finite_for_sure_predictions():
     logits = torch.tensor([[300.0, 0.0], [0.0, 300.0], [300.0, 0.0]])
     assert math.isfinite(negative_information(logits).item())
     assert negative_information_gradient(logits[None]).isfinite().all()
-
-
-# -- certainty -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dim", [-1, -2])
-def test_certainty_weights_have_mean_one_in_each_domain(dim):
-    logits = drawn(2, 10, 3, scale=2.0)
-    logits[:, 4:] *= 5  # surer about the target
-    weights = certainty_weights(logits if dim == -1 else logits.mT, 4, dim)
-    assert weights.shape == (2, 10)
-    torch.testing.assert_close(weights[:, :4].mean(dim=1), torch.ones(2))
-    torch.testing.assert_close(weights[:, 4:].mean(dim=1), torch.ones(2))
-    assert (weights.std(dim=1) > 0.05).all()
-
-
-def test_a_certain_row_weighs_more_by_one_plus_exp_of_minus_entropy():
-    sure, unsure = [40.0, 0.0], [0.0, 0.0]
-    weights = certainty_weights(torch.tensor([sure, unsure, unsure, unsure, sure, sure]), 3)
-    # Before they are divided by their mean: 2 and 1 + 1/2.
-    torch.testing.assert_close(weights[:3], torch.tensor([2, 1.5, 1.5]) * 3 / 5)
-    torch.testing.assert_close(weights[3:], torch.tensor([1.5, 2, 2]) * 3 / 5.5)
-
-
-def test_certainty_weights_carry_no_gradient():
-    assert not certainty_weights(drawn(6, 3).requires_grad_(), 3).requires_grad
 
 
 # -- hits ------------------------------------------------------------------------------------

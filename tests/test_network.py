@@ -33,7 +33,7 @@ def built(row_shape=(5,), n_classes=3, n_domains=2, seed=0, **changes):
 
 def test_sizes_connect_and_logits_come_out():
     network = built(hidden_layer_sizes=(7, 4), label_hidden_layer_sizes=(6,), n_domains=4)
-    label, domain = network(torch.zeros(10, 5), 6, torch.tensor(1.0))
+    label, domain = network.adversarial_logits(torch.zeros(10, 5), 6, torch.tensor(1.0))
     assert label.shape == (6, 3) and domain.shape == (10, 4)
     assert network.embed(torch.zeros(2, 5)).shape == (2, 4)
 
@@ -87,7 +87,8 @@ def test_dropout_drops_its_share_scales_up_and_draws_from_the_generator_alone():
 
 def objective(network, X, y, domain, coefficient):
     """Label loss plus domain loss, as a training step adds them up."""
-    label, domain_logits = network(X, len(y), torch.tensor(coefficient, dtype=X.dtype))
+    strength = torch.tensor(coefficient, dtype=X.dtype)
+    label, domain_logits = network.adversarial_logits(X, len(y), strength)
     return cross_entropy(label, y), cross_entropy(domain_logits, domain)
 
 

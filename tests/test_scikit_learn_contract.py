@@ -210,7 +210,6 @@ TWO_VALUES = {
     "input_scaling": ["both", "domain"],
     "lambda_max": [0, 2.0],
     "conditioning": ["none", "multilinear"],
-    "entropy_weighting": [True, False],
     "domain_label_smoothing": [0, 0.1],
     "target_entropy": [0, 0.5],
     "label_shift": ["estimate", "ignore"],

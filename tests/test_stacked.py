@@ -15,12 +15,14 @@ from skdann._data.inputs import read_training_data
 from skdann._data.rows import RowTables
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.network import Architecture, build_network
+from skdann._torch.compat import ACTIVATION_BACKWARD
 from skdann._torch.randomness import random_streams
 from skdann._training import epoch_means as _record
-from skdann._training import net as _training
-from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
+from skdann._training import grouping as _grouping
+from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
-from skdann._training.stacked_objective import DERIVATIVES, can_be_stacked
+from skdann._training.plan import TrainingPlan
+from skdann._training.stacked_objective import can_be_stacked
 from skdann.schedules import Constant, Ramp
 
 CPU = torch.device("cpu")
@@ -61,14 +63,14 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
     optimizer = optimizer_factory("adam", lr or [0.001] * k, weight_decay or [0.0001] * k)
     settings = {
         "lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None,
-        "target_entropy": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
+        "target_information": (0.0,) * k, "domain_label_smoothing": 0.0,
         **plan,
     }  # fmt: skip
     net = AdversarialNet(
         copy.deepcopy(members),
         plan=TrainingPlan(
             lambda_max=tuple(lambda_max), optimizer=optimizer,
-            total_steps=tuple(epochs * len(one) for one in batches), verbose=False, **settings,
+            length=tuple(epochs * len(one) for one in batches), verbose=False, **settings,
         ),
         device=CPU,
         callbacks=[],
@@ -85,11 +87,11 @@ def assert_same_weights(one, other, tolerance):
 @pytest.fixture
 def by_autograd(monkeypatch):
     """A function that switches to the general path."""
-    return lambda: monkeypatch.setattr(_training, "can_be_stacked", lambda network: False)
+    return lambda: monkeypatch.setattr(_grouping, "can_be_stacked", lambda network: False)
 
 
 def test_every_activation_has_a_derivative():
-    assert set(ACTIVATIONS) == set(DERIVATIVES)
+    assert set(ACTIVATIONS) == set(ACTIVATION_BACKWARD)
 
 
 # -- against autograd ------------------------------------------------------------------------
@@ -114,7 +116,7 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
     fast = trained([start], [1], [data], lambda_max=[lambda_max])
     by_autograd()
     general = trained([start], [1], [data], lambda_max=[lambda_max])
-    assert fast.steps_done_ == general.steps_done_ == [STEPS]
+    assert fast.done_ == general.done_ == [STEPS]
     assert_same_weights(fast.module_, general.module_, 1e-5)
     moved = (
         fast.module_.feature_extractor.layers[0].weight - start.feature_extractor.layers[0].weight
@@ -126,10 +128,10 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
 
 
 MULTILINEAR = {"conditioning": "multilinear"}
-# 4,200 products: random mixtures stand for them.
+# 4,200 products: random mixtures take their place.
 WIDE = {**MULTILINEAR, "hidden_layer_sizes": (12, 1400)}
 SHARES = {"target_shares": [0.6, 0.1, 0.3]}
-TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_entropy": (0.5,)}
+TERMS = {"domain_label_smoothing": 0.2, "target_information": (0.5,)}
 
 
 @pytest.mark.parametrize("lambda_max", [0.0, 1.0])
@@ -173,12 +175,12 @@ def test_no_option_is_without_effect(architecture, terms):
         assert_same_weights(with_it.module_, without.module_, 2e-4)
 
 
-def test_at_lambda_0_target_entropy_moves_the_features_and_the_domain_classifier_does_not():
+def test_at_lambda_0_target_information_moves_the_features_and_the_domain_classifier_does_not():
     start, data = network(), made_data()
     plain = trained([start], [1], [data], lambda_max=[0.0])
-    # The domain classifier's own loss is another; the features don't hear of it.
+    # The domain classifier's own loss is another; the features get none of it.
     smooth = trained([start], [1], [data], lambda_max=[0.0], domain_label_smoothing=0.2)
-    informed = trained([start], [1], [data], lambda_max=[0.0], target_entropy=(0.5,))
+    informed = trained([start], [1], [data], lambda_max=[0.0], target_information=(0.5,))
     for part in ("feature_extractor", "label_predictor"):
         own, other, moved = (getattr(n.module_, part) for n in (plain, smooth, informed))
         assert_same_weights(own, other, 0.0)
@@ -276,7 +278,7 @@ def test_a_callback_may_replace_gradients_step_by_step(moons, by_autograd, callb
 
 @pytest.mark.parametrize("group_bytes", [1, 20_000, 2**30])
 def test_each_of_several_networks_is_as_if_trained_alone(monkeypatch, group_bytes):
-    monkeypatch.setattr(_training, "_GROUP_BYTES", group_bytes)
+    monkeypatch.setattr(_grouping, "_GROUP_BYTES", group_bytes)
     k = 6
     members, seeds = [network(seed) for seed in range(k)], range(10, 10 + k)
     data = [made_data(seed, weights=seed % 2 == 0) for seed in range(k)]
@@ -300,13 +302,18 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
     own_shares = [[0.6, 0.1, 0.3], [0.1, 0.1, 0.8], None, None, [0.2, 0.5, 0.3], None]
     members = [network(i, shares, **architecture) for i, shares in enumerate(own_shares)]
     data = [made_data(i, weights=i % 2 == 0) for i in range(6)]
-    lambda_max, target_entropy = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
-    terms = {"domain_label_smoothing": 0.2, "entropy_weighting": True}
+    lambda_max, target_information = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
+    terms = {"domain_label_smoothing": 0.2}
     together = trained(
-        members, range(6), data, lambda_max=lambda_max, target_entropy=target_entropy, **terms
+        members,
+        range(6),
+        data,
+        lambda_max=lambda_max,
+        target_information=target_information,
+        **terms,
     )
     for i, member in enumerate(members):
-        terms["target_entropy"] = (target_entropy[i],)
+        terms["target_information"] = (target_information[i],)
         alone = trained([member], [i], [data[i]], lambda_max=[lambda_max[i]], **terms)
         assert_same_weights(together.members_[i], alone.module_, 1e-4)
         for row, expected in zip(together.history, alone.history, strict=True):
@@ -315,14 +322,16 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
 
 
 @pytest.mark.parametrize("lambda_max", [0.0, 1.0])
-def test_networks_that_differ_only_in_target_entropy_come_out_as_alone(lambda_max):
+def test_networks_that_differ_only_in_target_information_come_out_as_alone(lambda_max):
     values, data = [0.5, 0.0, 2.0], made_data()
     together = trained(
         [network() for _ in values], [1] * 3, [data] * 3,
-        lambda_max=[lambda_max] * 3, target_entropy=tuple(values), lasting=True,
+        lambda_max=[lambda_max] * 3, target_information=tuple(values), unobserved=True,
     )  # fmt: skip
     for member, value in zip(together.members_, values, strict=True):
-        alone = trained([network()], [1], [data], lambda_max=[lambda_max], target_entropy=(value,))
+        alone = trained(
+            [network()], [1], [data], lambda_max=[lambda_max], target_information=(value,)
+        )
         assert_same_weights(member, alone.module_, 1e-4)
     for other in together.members_[1:]:
         with pytest.raises(AssertionError):
@@ -337,7 +346,7 @@ def test_networks_may_have_rows_of_their_own_out_of_one_array():
         changes = {"source_rows": rows, "y_source": data.y_source[rows]}
         parts.append(dataclasses.replace(data, **changes))
     together = trained([network() for _ in parts], [1, 1, 1], parts, lambda_max=[1.0] * 3)
-    assert together.steps_done_ == [25, 25, 15]
+    assert together.done_ == [25, 25, 15]
     for part, member in zip(parts, together.members_, strict=True):
         alone = trained([network()], [1], [part], lambda_max=[1.0])
         assert_same_weights(alone.module_, member, 1e-4)

@@ -3,6 +3,7 @@ import math
 import signal
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -220,7 +221,8 @@ def test_keep_best_restores_the_weights_of_each_networks_best_epoch():
         history = ()
 
     net, keep = Net(), KeepBest(patience=2, lambda_max=(1.0, 0.0))
-    keep.on_train_begin(net)
+    one_target = SimpleNamespace(data=SimpleNamespace(target_domain=np.ones(5, dtype=int)))
+    keep.on_train_begin(net, SimpleNamespace(train=[one_target, one_target]))
     # Label minus lambda times domain loss of the first: 0.4, -0.2, 0.2, 0.9 - log 2.
     figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0), (0.0, 0.0)]
     second = [0.5, 0.4, 0.3, 0.4, 0.5]
@@ -267,8 +269,9 @@ class Count(Callback):
     def __init__(self):
         self.moments = []
 
-    def on_batch_end(self, net, batch, loss, training=False, **kwargs):
-        assert math.isfinite(float(loss)) and len(batch.X) == 2 * len(batch.y)
+    def on_batch_end(self, net, batch, loss, y_pred, training=False, **kwargs):
+        X, y = batch
+        assert math.isfinite(float(loss)) and len(X) == len(y) == len(y_pred)
         self.moments.append("batch")
 
     def on_grad_computed(self, net, named_parameters, **kwargs):

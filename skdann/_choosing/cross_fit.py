@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.base import clone
 
-from skdann._data.record import training_fold, unwatched
+from skdann._data.record import training_fold
 from skdann._training.fit_together import class_probabilities, fit_together, target_probabilities
 from skdann._training.settings import n_epochs
 
@@ -52,7 +52,7 @@ def cross_fit(candidates, data, folds):
         forward += [clone(candidate) for candidate in candidates]
         records += [record] * len(candidates)
         held_out += [test] * len(candidates)
-    _fit(forward, records)
+    fit_together(forward, records, trial=True)
     source = [
         class_probabilities(c, data.X_source, rows, 0)
         for c, rows in zip(forward, held_out, strict=True)
@@ -80,20 +80,6 @@ def reversed_classifier(fitted, n_target):
     )
 
 
-def learns_from_target(classifier):
-    """Tell whether target rows change the label predictor, by more than their input scaling."""
-    return classifier.lambda_max > 0 or classifier.target_entropy > 0
-
-
-def _fit(classifiers, records):
-    """Fit each on its record; target rows that nothing is to learn from are left out."""
-    watched = [learns_from_target(classifier) for classifier in classifiers]
-    fit_together(
-        classifiers,
-        [one if yes else unwatched(one) for one, yes in zip(records, watched, strict=True)],
-    )
-
-
 def _reverse_probas(forward, target_probas, data, held_out):
     n_classes = len(data.classes)
     back = {id(rows): _reversed_record(data, rows) for rows in held_out}
@@ -109,7 +95,7 @@ def _reverse_probas(forward, target_probas, data, held_out):
         records.append(replace(back[id(rows)], y_source=codes.astype(np.int64)))
         places.append(i)
     if fits:
-        _fit(fits, records)
+        fit_together(fits, records, trial=True)
     for i, fitted in zip(places, fits, strict=True):
         probas[i] = class_probabilities(fitted, data.X_source, held_out[i])
     return probas

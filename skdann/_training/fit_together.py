@@ -12,16 +12,18 @@ from sklearn.base import clone
 
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import domain_codes
-from skdann._data.record import at_rows, training_fold, unwatched
+from skdann._data.record import at_rows, training_fold
 from skdann._data.rows import RowTables
 from skdann._data.splits import split_validation, stratified_folds
 from skdann._network.network import build_network
 from skdann._network.scaling import fit_scaling
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import entropy_of, random_streams
+from skdann._training import surgery
 from skdann._training.class_weights import known_shares, shares_of_source
-from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
+from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
+from skdann._training.plan import TrainingPlan
 from skdann._training.settings import (
     _architecture,
     batch_size_for,
@@ -82,14 +84,19 @@ def joined(classifiers):
     """
     ensemble = clone(classifiers[0])
     ensemble.__dict__.update(classifiers[0].__dict__)
-    ensemble.net_ = AdversarialNet.joined([classifier.net_ for classifier in classifiers])
+    ensemble.net_ = surgery.joined([classifier.net_ for classifier in classifiers])
     ensemble.n_members = len(ensemble.net_.members_)
     ensemble.target_shares_ = mean_shares(ensemble.net_.members_)
     ensemble._n_features_out = sum(classifier._n_features_out for classifier in classifiers)
     return ensemble
 
 
-def fit_together(classifiers, records):
+def learns_from_target(classifier):
+    """Tell whether target rows change the label predictor, by more than their input scaling."""
+    return classifier.lambda_max > 0 or classifier.target_entropy > 0
+
+
+def fit_together(classifiers, records, trial=False):
     """Fit each classifier on its record, together and as if alone.
 
     One that has `warm_start` and is fitted goes on from its weights. Fitted attributes are set at
@@ -99,6 +106,9 @@ def fit_together(classifiers, records):
     ----------
     classifiers : list of DANNClassifier
     records : list of TrainingData
+    trial : bool, default=False
+        Whether the fits only serve a choice: an interrupt by the user is raised, and networks that
+        learn nothing from the target train without target rows.
     """
     device = resolve_device(classifiers[0].device)
     tables = RowTables(device)
@@ -108,8 +118,11 @@ def fit_together(classifiers, records):
         goes_on = classifier.warm_start and hasattr(classifier, "net_")
         start = classifier.net_.members_ if goes_on else None
         settings = with_shares(plain(classifier, data), data, shares)
-        fits.append(prepared_fit(settings, data, device, tables, start=start))
-    nets = trained(fits, device)
+        with_target = not trial or learns_from_target(settings)
+        fits.append(
+            prepared_fit(settings, data, device, tables, start=start, with_target=with_target)
+        )
+    nets = trained(fits, device, trial)
     for classifier, data, fit, net in zip(classifiers, records, fits, nets, strict=True):
         classifier._keep(net, data, fit.settings, fit.batch_size)
 
@@ -146,7 +159,7 @@ def _estimate(settings, data):
         **{"random_state": entropy},
     }
     networks = [clone(settings).set_params(**alone) for _ in folds]
-    fit_together(networks, [unwatched(training_fold(data, train)) for train, _ in folds])
+    fit_together(networks, [training_fold(data, train) for train, _ in folds], trial=True)
     rows = np.concatenate([held_out for _, held_out in folds])
     of_source = [
         class_probabilities(network, data.X_source, at_rows(data.source_rows, held_out), 0)
@@ -169,7 +182,7 @@ def target_probabilities(classifier, data):
     return class_probabilities(classifier, data.X_target, data.target_rows, domains)
 
 
-def prepared_fit(settings, data, device, tables, *, start=None):
+def prepared_fit(settings, data, device, tables, *, start=None, with_target=True):
     """Return the `Fit` of all epochs.
 
     Parameters
@@ -181,18 +194,20 @@ def prepared_fit(settings, data, device, tables, *, start=None):
         Shared by fits on the same rows.
     start : list of DomainAdversarialNetwork, default=None
         Trained networks, copies of which go on; None for new ones.
+    with_target : bool, default=True
+        Whether batches bring target rows.
     """
     streams = random_streams(settings.random_state, device, n_members=settings.n_members)
     train, valid = zip(*(_split(settings, data, one) for one in streams), strict=True)
     batch_size = batch_size_for(settings, n_passes(settings) * len(train[0].y_source))
-    batches = member_batches(train, batch_size, streams, tables)
+    batches = member_batches(train, batch_size, streams, tables, with_target)
     epochs = n_epochs(settings, len(batches[0]))
     networks = new_networks(settings, train, streams, start)
     total_steps = epochs * len(batches[0])
     return Fit(settings, streams, networks, batches, list(valid), batch_size, epochs, total_steps)
 
 
-def trained(fits, device):
+def trained(fits, device, trial=False):
     """Return a trained net for each fit; those of a kind train together."""
     of_kind = {}
     for i, fit in enumerate(fits):
@@ -200,7 +215,7 @@ def trained(fits, device):
     nets = [None] * len(fits)
     for positions in of_kind.values():
         together = [fits[i] for i in positions]
-        net = new_net(together, device)
+        net = new_net(together, device, trial)
         batches, valid, streams = (
             [one for fit in together for one in getattr(fit, name)]
             for name in ("batches", "valid", "streams")
@@ -209,12 +224,12 @@ def trained(fits, device):
         first = 0
         for i, fit in zip(positions, together, strict=True):
             last = first + len(fit.networks)
-            nets[i] = net if len(together) == 1 else net.taken_out(range(first, last))
+            nets[i] = net if len(together) == 1 else surgery.taken_out(net, range(first, last))
             first = last
     return nets
 
 
-def new_net(fits, device):
+def new_net(fits, device, trial=False):
     """Return the net of all members of some fits, before its training."""
     settings = fits[0].settings
 
@@ -223,18 +238,18 @@ def new_net(fits, device):
 
     plan = TrainingPlan(
         lambda_max=tuple(map(float, of_members("lambda_max"))),
-        target_entropy=tuple(map(float, of_members("target_entropy"))),
+        target_information=tuple(map(float, of_members("target_entropy"))),
         domain_label_smoothing=settings.domain_label_smoothing,
-        entropy_weighting=settings.entropy_weighting,
         lambda_schedule=lambda_schedule(settings.lambda_schedule, settings.gamma),
         optimizer=optimizer_factory(
             settings.optimizer, of_members("lr"), of_members("weight_decay")
         ),
         lr_schedule=lr_schedule(settings.lr_schedule),
-        total_steps=tuple(fit.total_steps for fit in fits for _ in fit.networks),
+        length=tuple(fit.total_steps for fit in fits for _ in fit.networks),
         patience=settings.n_iter_no_change if settings.early_stopping else None,
         verbose=any(fit.settings.verbose for fit in fits),
-        lasting=len(fits) > 1 and not settings.callbacks,
+        unobserved=len(fits) > 1 and not settings.callbacks,
+        trial=trial or len(fits) > 1,
     )
     networks = [network for fit in fits for network in fit.networks]
     callbacks = copy.deepcopy(list(settings.callbacks or ()))
@@ -255,12 +270,15 @@ def new_networks(settings, train, streams, start=None):
     return networks
 
 
-def member_batches(train, batch_size, streams, tables):
+def member_batches(train, batch_size, streams, tables, with_target=True):
     """Return the batches of each member."""
-    return [
-        DomainBatches(data, batch_size, one.source_order, one.target_order, tables, one.key)
-        for data, one in zip(train, streams, strict=True)
-    ]
+    batches = []
+    for data, one in zip(train, streams, strict=True):
+        orders = one.source_order, one.target_order
+        batches.append(
+            DomainBatches(data, batch_size, *orders, tables, one.key, with_target=with_target)
+        )
+    return batches
 
 
 def _kind(fit):
