@@ -1,11 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from skdann._training.losses import (
     cross_entropy,
     cross_entropy_gradient,
+    guess_loss,
     hits,
     negative_information,
     negative_information_gradient,
@@ -165,6 +167,24 @@ def test_information_and_its_gradient_are_finite_for_sure_predictions():
     logits = torch.tensor([[300.0, 0.0], [0.0, 300.0], [300.0, 0.0]])
     assert math.isfinite(negative_information(logits).item())
     assert negative_information_gradient(logits[None]).isfinite().all()
+
+
+# -- a guess ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counts", [[7], [5, 5], [6, 2], [1, 0, 3]])
+def test_a_guess_of_the_domain_costs_what_its_shares_cost(counts):
+    target_domain = np.repeat(np.arange(1, 1 + len(counts)), counts)
+    n_target = len(target_domain)
+    # As many source rows as target rows, and the same logits for every row: logs of the shares.
+    codes = torch.from_numpy(np.concatenate([np.zeros(n_target, dtype=int), target_domain]))
+    shares = torch.tensor([n_target, *counts]) / (2 * n_target)
+    expected = cross_entropy(shares.log().clamp_min(-50).expand(len(codes), -1), codes)
+    assert guess_loss(target_domain) == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_a_guess_between_source_and_one_target_costs_log_2_exactly():
+    assert guess_loss(np.ones(9, dtype=int)) == guess_loss(None) == math.log(2)
 
 
 # -- hits ------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from skdann._torch.compat import ACTIVATION_BACKWARD
 from skdann._torch.randomness import random_streams
 from skdann._training import epoch_means as _record
 from skdann._training import grouping as _grouping
+from skdann._training.class_weights import shares_of_source
+from skdann._training.inference import held_out_figures
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plan import TrainingPlan
@@ -51,7 +53,9 @@ def made_data(seed=0, n_rows=160, weights=False, target=True):
     return read_training_data(X, y, X_tgt, weight, class_weight=none, estimator=estimator)
 
 
-def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epochs=5, **plan):
+def trained(
+    members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epochs=5, step=1.0, **plan
+):
     """Train some networks as one module; 10 steps an epoch, of 16 + 16 rows."""
     k = len(members)
     streams = [random_streams(seed, CPU)[0] for seed in seeds]
@@ -70,12 +74,12 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
         copy.deepcopy(members),
         plan=TrainingPlan(
             lambda_max=tuple(lambda_max), optimizer=optimizer,
-            length=tuple(epochs * len(one) for one in batches), verbose=False, **settings,
+            verbose=False, **{"length": tuple(epochs * len(one) for one in batches), **settings},
         ),
         device=CPU,
         callbacks=[],
     )  # fmt: skip
-    return net.train(EpochData(batches, [None] * k), streams, epochs)
+    return net.train(EpochData(batches, [None] * k), streams, epochs, step=step)
 
 
 def assert_same_weights(one, other, tolerance):
@@ -240,6 +244,69 @@ def test_custom_modules_frozen_parameters_and_hooks_take_the_general_way(moons):
     assert not by_hand and watched.calls > 0
 
 
+def zeros(module_or_gradient, *rest):
+    """A hook of parameters that takes all gradients away."""
+    return torch.zeros_like(module_or_gradient)
+
+
+def keep(*args):
+    """A hook that changes nothing."""
+
+
+def clear(parameter):
+    parameter.grad.zero_()
+
+
+HOOKS = {
+    "register_forward_hook": keep,
+    "register_forward_pre_hook": keep,
+    "register_full_backward_hook": keep,
+    "register_full_backward_pre_hook": keep,
+    "register_hook": zeros,
+    "register_post_accumulate_grad_hook": clear,
+}
+
+
+class Hooks(Callback):
+    """Registers a hook on all parameters, or on all layers."""
+
+    def __init__(self, name):
+        self.name = name
+        self.calls = 0
+
+    def on_train_begin(self, net, **kwargs):
+        def hook(*args):
+            self.calls += 1
+            return HOOKS[self.name](*args)
+
+        for module in net.module_.modules():
+            if isinstance(module, nn.Linear):
+                hooked = [module] if hasattr(module, self.name) else module.parameters()
+                for one in hooked:
+                    getattr(one, self.name)(hook)
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_kind_of_hook_is_called(moons, name):
+    assert can_be_stacked(network())
+    fitted, by_hand = path_of(moons, callbacks=[Hooks(name)], optimizer="sgd", weight_decay=0.0)
+    (hooks,) = (one for _, one in fitted.net_.callbacks_ if isinstance(one, Hooks))
+    assert not by_hand and hooks.calls > 0
+    start = DANNClassifier(lambda_max=1.0, max_epochs=1, lr=1e-12, random_state=0).fit(*moons)
+    if HOOKS[name] is keep:
+        with pytest.raises(AssertionError):
+            assert_same_weights(fitted.module_, start.module_, 1e-4)
+    else:
+        assert_same_weights(fitted.module_, start.module_, 1e-8)
+
+
+def test_a_parametrized_layer_takes_the_general_way():
+    changed = network()
+    nn.utils.parametrizations.weight_norm(changed.feature_extractor.layers[0])
+    assert not can_be_stacked(changed)
+
+
 def test_a_subclass_of_our_layers_is_not_taken_for_ours():
     changed = network()
     assert can_be_stacked(changed)
@@ -352,6 +419,58 @@ def test_networks_may_have_rows_of_their_own_out_of_one_array():
         assert_same_weights(alone.module_, member, 1e-4)
     with pytest.raises(AssertionError):
         assert_same_weights(*together.members_[:2], 1e-3)
+
+
+# -- progress --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_progress_counts_in_the_unit_of_the_length(k):
+    # 5 epochs of 10 steps, each of 3.2 source rows out of 320: it ends at one half.
+    net = trained(
+        [network() for _ in range(k)], range(k), [made_data()] * k, lambda_max=[2.0] * k,
+        step=3.2, length=(320.0,) * k, lambda_schedule=lambda p: p,
+    )  # fmt: skip
+    assert net.done_ == pytest.approx([160.0] * k)
+    progress = [(10 * epoch - 1) * 3.2 / 320 for epoch in range(1, 6)]
+    assert [row["lambda"] for row in net.history] == pytest.approx([2 * p for p in progress])
+
+
+def test_progress_ends_at_one():
+    net = trained(
+        [network()], [1], [made_data()], lambda_max=[1.0], step=4.0, length=(100.0,),
+        lambda_schedule=lambda p: p,
+    )  # fmt: skip
+    assert [row["lambda"] for row in net.history] == pytest.approx([0.36, 0.76, 1, 1, 1])
+
+
+# -- rows held out ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_rows_held_out_are_weighed_as_those_that_train(weights):
+    data, start = made_data(3, weights=weights), network(target_shares=[0.6, 0.1, 0.3]).eval()
+    with torch.no_grad():
+        start.domain_classifier.layers[-1].weight.mul_(20)  # so that losses differ between rows
+    figures, label_logits = held_out_figures(start, data, CPU)
+    weight = np.array([0.6, 0.1, 0.3])[data.y_source] / shares_of_source(data)[data.y_source]
+    X = torch.from_numpy(np.concatenate([data.X_source, data.X_target]))
+    with torch.no_grad():
+        embedding = start.embed(X)
+        label = start.label_logits(embedding)[: len(weight)]
+        domain = start.domain_logits(embedding)
+    rows = torch.arange(len(weight))
+    torch.testing.assert_close(label_logits, label)
+    of_label = -label.log_softmax(dim=1)[rows, torch.from_numpy(data.y_source)].numpy()
+    of_source, of_target = -domain.log_softmax(dim=1).numpy().T
+    own = weight if data.label_weight is None else weight * data.label_weight
+    assert figures["valid_label_loss"] == pytest.approx(np.average(of_label, weights=own))
+    own = weight if data.domain_weight is None else weight * data.domain_weight
+    weighted = np.average(of_source[: len(weight)], weights=own)
+    expected = (weighted + of_target[len(weight) :].mean()) / 2
+    assert figures["valid_domain_loss"] == pytest.approx(expected, rel=1e-6)
+    unweighted = (of_source[: len(weight)].mean() + of_target[len(weight) :].mean()) / 2
+    assert abs(expected - unweighted) > 5e-5
 
 
 @pytest.mark.parametrize("bytes_per_reading", [1, 3000])

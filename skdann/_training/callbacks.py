@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, PrintLog
 from tqdm import tqdm
 
 from skdann._training.losses import guess_loss
@@ -123,12 +123,20 @@ class BestFlags(Callback):
 
 def best_monitored(callbacks: Iterable[Any] | None) -> list[str]:
     """Return the figures of which one of the callbacks monitors ``<figure>_best``."""
-    found = []
-    for one in callbacks or ():
-        callback = one[1] if isinstance(one, tuple) else one
-        monitored = getattr(callback, "monitor", None)
-        found += [name for name in BestFlags.KNOWN if monitored == f"{name}_best"]
-    return sorted(set(found))
+    monitored = {getattr(callback, "monitor", None) for callback in _unnamed(callbacks)}
+    return [name for name in BestFlags.KNOWN if f"{name}_best" in monitored]
+
+
+def has_print_log(callbacks: Iterable[Any] | None) -> bool:
+    """Tell whether one of the callbacks, instances or classes, prints a table of the history."""
+    return any(
+        callback is PrintLog or isinstance(callback, PrintLog) for callback in _unnamed(callbacks)
+    )
+
+
+def _unnamed(callbacks: Iterable[Any] | None) -> list[Any]:
+    """Return callbacks without the names that some may have, as skorch allows."""
+    return [one[1] if isinstance(one, tuple) else one for one in callbacks or ()]
 
 
 class ProgressBar(Callback):

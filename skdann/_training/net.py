@@ -26,7 +26,14 @@ from skdann._network.network import DomainAdversarialNetwork, Ensemble
 from skdann._torch.devices import threads_for
 from skdann._torch.randomness import RandomStreams
 from skdann._training.autograd_objective import Strengths
-from skdann._training.callbacks import BestFlags, EpochClock, KeepBest, ProgressBar, best_monitored
+from skdann._training.callbacks import (
+    BestFlags,
+    EpochClock,
+    KeepBest,
+    ProgressBar,
+    best_monitored,
+    has_print_log,
+)
 from skdann._training.class_weights import ClassWeights
 from skdann._training.epoch_means import RunningMeans, record_figures
 from skdann._training.grouping import Group, Grouping
@@ -87,7 +94,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             criterion=nn.CrossEntropyLoss,  # skorch requires one; `losses` has what is trained
             callbacks=callbacks,
             train_split=None,
-            verbose=0,
+            verbose=int(has_print_log(callbacks)),  # where this is 0, a PrintLog prints nothing
             device=str(device),
         )
         self.done_: list[float] = [0] * len(members)
