@@ -7,8 +7,8 @@ from scipy import sparse
 
 from skdann._data import batches as _batches
 from skdann._data import rows as _rows
-from skdann._data.batches import Batch, DomainBatches, StackedBatches, stacked
-from skdann._data.record import TrainingData, unwatched
+from skdann._data.batches import Batch, DomainBatches, StackedBatches, with_leading_axis
+from skdann._data.record import TrainingData
 from skdann._data.rows import RowTables, row_chunks
 from skdann._data.splits import hold_out, split_validation
 
@@ -38,9 +38,9 @@ def rows_of(numbers, row_shape):
     return flat.reshape(len(numbers), *row_shape).astype(np.float32)
 
 
-def batches_of(data, batch_size=4, seed=0, device=CPU):
+def batches_of(data, batch_size=4, seed=0, device=CPU, **options):
     generators = np.random.default_rng(seed), np.random.default_rng(seed + 1)
-    return DomainBatches(data, batch_size, *generators, RowTables(device))
+    return DomainBatches(data, batch_size, *generators, RowTables(device), **options)
 
 
 def numbers(X):
@@ -316,27 +316,27 @@ def test_rows_that_do_not_count_never_come(kind):
 
 def test_stacked_batches_have_a_leading_axis():
     one, other = (next(iter(batches_of(record(weights=True), seed=seed))) for seed in (0, 5))
-    both = stacked([one, other])
+    both = with_leading_axis([one, other])
     for field in Batch._fields:
         assert torch.equal(getattr(both, field)[0], getattr(one, field))
         assert torch.equal(getattr(both, field)[1], getattr(other, field))
-    single = stacked([one])
+    single = with_leading_axis([one])
     assert single.X.shape == (1, 8, 3) and single.X.data_ptr() == one.X.data_ptr()
 
 
 def test_stacked_batches_keep_what_is_missing_missing():
-    batch = stacked([next(iter(batches_of(record(n_target=0))))] * 2)
+    batch = with_leading_axis([next(iter(batches_of(record(n_target=0))))] * 2)
     assert batch.X.shape == (2, 4, 3)
     assert batch.label_weight is batch.domain is batch.domain_weight is None
 
 
-def together(records, orders, lasting=True):
-    """Batches of several networks; equal orders stand for generators of equal seeds."""
+def together(records, orders, shared=True):
+    """Batches of several networks; equal orders are generators with equal seeds."""
     own = []
     for data, order in zip(records, orders, strict=True):
         generators = np.random.default_rng(order), np.random.default_rng(order + 100)
         own.append(DomainBatches(data, 4, *generators, RowTables(CPU), order))
-    return StackedBatches(own, lasting)
+    return StackedBatches(own, shared)
 
 
 def test_networks_in_step_get_their_own_batches_whoever_shares_them():
@@ -346,21 +346,21 @@ def test_networks_in_step_get_their_own_batches_whoever_shares_them():
     )
     relabelled = dataclasses.replace(data, y_source=1 - data.y_source % 2)
     records, orders = [data, relabelled, data, half], [0, 0, 1, 0]
-    for lasting, lines in [(True, [0, 0, 1, 2]), (False, [0, 1, 2, 3])]:
-        stack = together(records, orders, lasting)
-        assert stack.lines == lines
+    for shared, slots in [(True, [0, 0, 1, 2]), (False, [0, 1, 2, 3])]:
+        stack = together(records, orders, shared)
+        assert stack.slots == slots
         alone = [together([one], [order]) for one, order in zip(records, orders, strict=True)]
         for _ in range(3):
             for batch, *single in zip(stack, *alone, strict=True):
-                assert len(batch.X) == len(set(lines)) and len(batch.y) == 4
+                assert len(batch.X) == len(set(slots)) and len(batch.y) == 4
                 for i, one in enumerate(single):
-                    for field, expected in zip(batch.of(i, lines[i]), one.of(0), strict=True):
+                    for field, expected in zip(batch.of(i, slots[i]), one.of(0), strict=True):
                         assert torch.equal(field, expected)
 
 
-def test_an_unwatched_record_brings_the_same_source_rows_and_no_target():
+def test_batches_without_target_rows_bring_the_same_source_rows():
     data = record(weights=True)
-    for batch, whole in zip(batches_of(unwatched(data)), batches_of(data), strict=True):
+    for batch, whole in zip(batches_of(data, with_target=False), batches_of(data), strict=True):
         assert torch.equal(batch.X, whole.X[:4]) and torch.equal(batch.y, whole.y)
         assert torch.equal(batch.label_weight, whole.label_weight)
         assert batch.domain is batch.domain_weight is None

@@ -196,7 +196,7 @@ def test_ctrl_c_while_choosing_leaves_it_unfitted(blobs, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_training.AdversarialNet, "run_single_epoch", interrupted)
+    monkeypatch.setattr(_training.AdversarialNet, "_run_epoch", interrupted)
     auto = DANNClassifier(**FAST)
     with pytest.raises(KeyboardInterrupt):
         auto.fit(*blobs)

@@ -196,9 +196,9 @@ def test_shifted_shares_are_found_and_cost_no_accuracy():
 def test_the_estimate_is_made_by_networks_that_neither_adapt_nor_weigh(monkeypatch):
     seen = []
 
-    def fit_together(classifiers, records):
+    def fit_together(classifiers, records, trial):
         seen.append((classifiers, records))
-        return kept(classifiers, records)
+        return kept(classifiers, records, trial)
 
     kept = _fitting.fit_together
     monkeypatch.setattr(_fitting, "fit_together", fit_together)

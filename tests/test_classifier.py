@@ -403,5 +403,5 @@ def test_a_parameter_out_of_range_is_named(moons, parameters):
     assert not hasattr(fitted, "classes_")
 
 
-def test_there_are_33_parameters_and_no_more():
-    assert len(DANNClassifier().get_params()) == 33
+def test_there_are_32_parameters_and_no_more():
+    assert len(DANNClassifier().get_params()) == 32

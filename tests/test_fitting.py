@@ -119,13 +119,14 @@ def prepared(classifiers, records):
     ]
 
 
-def lines_and_masks(fits):
+def slots_and_masks(fits):
     """Return which networks share rows, and which share dropout masks."""
     streams = [fit.streams[0] for fit in fits]
     objective = StackedObjective(
-        [fit.networks[0] for fit in fits], streams, ObjectiveTerms(), lasting=True
+        [fit.networks[0] for fit in fits], streams, ObjectiveTerms(), shared=True
     )
-    return StackedBatches([fit.batches[0] for fit in fits], lasting=True).lines, objective._masks_of
+    batches = StackedBatches([fit.batches[0] for fit in fits], shared=True)
+    return batches.slots, objective._mask_slots
 
 
 def test_equal_seeds_share_masks_and_on_equal_rows_rows_too(record, halves):
@@ -133,13 +134,13 @@ def test_equal_seeds_share_masks_and_on_equal_rows_rows_too(record, halves):
     fits = prepared(
         [classifier(random_state=s) for s in seeds], [record, record, halves[0], record]
     )
-    assert lines_and_masks(fits) == ([0, 0, 1, 2], [0, 0, 0, 1])
+    assert slots_and_masks(fits) == ([0, 0, 1, 2], [0, 0, 0, 1])
 
 
 def test_fresh_entropy_is_shared_by_nobody(record):
     for state in (None, np.random.RandomState(0)):
         fits = prepared([classifier(random_state=state) for _ in range(2)], [record] * 2)
-        assert lines_and_masks(fits) == ([0, 1], [0, 1])
+        assert slots_and_masks(fits) == ([0, 1], [0, 1])
 
 
 def test_sharing_changes_no_candidate_in_any_fold(halves):

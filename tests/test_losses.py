@@ -1,12 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from skdann._training.losses import (
-    certainty_weights,
     cross_entropy,
     cross_entropy_gradient,
+    guess_loss,
     hits,
     negative_information,
     negative_information_gradient,
@@ -168,30 +169,22 @@ def test_information_and_its_gradient_are_finite_for_sure_predictions():
     assert negative_information_gradient(logits[None]).isfinite().all()
 
 
-# -- certainty -------------------------------------------------------------------------------
+# -- a guess ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dim", [-1, -2])
-def test_certainty_weights_have_mean_one_in_each_domain(dim):
-    logits = drawn(2, 10, 3, scale=2.0)
-    logits[:, 4:] *= 5  # surer about the target
-    weights = certainty_weights(logits if dim == -1 else logits.mT, 4, dim)
-    assert weights.shape == (2, 10)
-    torch.testing.assert_close(weights[:, :4].mean(dim=1), torch.ones(2))
-    torch.testing.assert_close(weights[:, 4:].mean(dim=1), torch.ones(2))
-    assert (weights.std(dim=1) > 0.05).all()
+@pytest.mark.parametrize("counts", [[7], [5, 5], [6, 2], [1, 0, 3]])
+def test_a_guess_of_the_domain_costs_what_its_shares_cost(counts):
+    target_domain = np.repeat(np.arange(1, 1 + len(counts)), counts)
+    n_target = len(target_domain)
+    # As many source rows as target rows, and the same logits for every row: logs of the shares.
+    codes = torch.from_numpy(np.concatenate([np.zeros(n_target, dtype=int), target_domain]))
+    shares = torch.tensor([n_target, *counts]) / (2 * n_target)
+    expected = cross_entropy(shares.log().clamp_min(-50).expand(len(codes), -1), codes)
+    assert guess_loss(target_domain) == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_a_certain_row_weighs_more_by_one_plus_exp_of_minus_entropy():
-    sure, unsure = [40.0, 0.0], [0.0, 0.0]
-    weights = certainty_weights(torch.tensor([sure, unsure, unsure, unsure, sure, sure]), 3)
-    # Before they are divided by their mean: 2 and 1 + 1/2.
-    torch.testing.assert_close(weights[:3], torch.tensor([2, 1.5, 1.5]) * 3 / 5)
-    torch.testing.assert_close(weights[3:], torch.tensor([1.5, 2, 2]) * 3 / 5.5)
-
-
-def test_certainty_weights_carry_no_gradient():
-    assert not certainty_weights(drawn(6, 3).requires_grad_(), 3).requires_grad
+def test_a_guess_between_source_and_one_target_costs_log_2_exactly():
+    assert guess_loss(np.ones(9, dtype=int)) == guess_loss(None) == math.log(2)
 
 
 # -- hits ------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from skdann import DANNClassifier
+from skdann._network import network as _network
 from skdann._network.layers import ACTIVATIONS, MultilayerPerceptron
 from skdann._network.network import Architecture, build_network
 from skdann._torch.randomness import random_streams
@@ -33,7 +35,7 @@ def built(row_shape=(5,), n_classes=3, n_domains=2, seed=0, **changes):
 
 def test_sizes_connect_and_logits_come_out():
     network = built(hidden_layer_sizes=(7, 4), label_predictor=(6,), n_domains=4)
-    label, domain = network(torch.zeros(10, 5), 6, torch.tensor(1.0))
+    label, domain = network.adversarial_logits(torch.zeros(10, 5), 6, torch.tensor(1.0))
     assert label.shape == (6, 3) and domain.shape == (10, 4)
     assert network.embed(torch.zeros(2, 5)).shape == (2, 4)
 
@@ -87,7 +89,8 @@ def test_dropout_drops_its_share_scales_up_and_draws_from_the_generator_alone():
 
 def objective(network, X, y, domain, coefficient):
     """Label loss plus domain loss, as a training step adds them up."""
-    label, domain_logits = network(X, len(y), torch.tensor(coefficient, dtype=X.dtype))
+    strength = torch.tensor(coefficient, dtype=X.dtype)
+    label, domain_logits = network.adversarial_logits(X, len(y), strength)
     return cross_entropy(label, y), cross_entropy(domain_logits, domain)
 
 
@@ -143,6 +146,103 @@ def test_a_class_is_called_with_the_sizes_that_it_must_connect():
     network = built((3, 8, 8), n_classes=2, feature_extractor=Convolution)
     assert network.embed(torch.zeros(2, 3, 8, 8)).shape == (2, 4)
     assert network.label_predictor.layers[0].in_features == 4
+
+
+def test_an_empty_sequential_is_the_identity_and_no_missing_module():
+    network = built(feature_extractor=nn.Sequential(), label_predictor=nn.Sequential(), n_classes=5)
+    rows = torch.arange(10.0).view(2, 5)
+    assert torch.equal(network.embed(rows), rows) and torch.equal(network(rows), rows)
+    network = built(domain_classifier=nn.Sequential(), n_domains=4)
+    assert torch.equal(network.domain_logits(rows[:, :4]), rows[:, :4])
+
+
+class Optional(nn.Module):
+    """Its first argument has a default, and is no width of rows."""
+
+    def __init__(self, hidden=7):
+        super().__init__()
+        self.layer = nn.Linear(5, hidden)
+
+    def forward(self, rows):
+        return self.layer(rows)
+
+
+def test_an_optional_argument_never_gets_the_width():
+    assert built(feature_extractor=Optional).feature_extractor.layer.out_features == 7
+    partial = functools.partial(Optional, 6)
+    assert built(feature_extractor=partial).feature_extractor.layer.out_features == 6
+
+
+def needs_three(a, b, c, d=4):
+    return nn.Linear(a, b)
+
+
+def needs_names(a, *, hidden):
+    return nn.Linear(a, hidden)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"feature_extractor": nn.Linear}, "width=5, but Linear requires 2 arguments: in_features"),
+        (
+            {"label_predictor": needs_three},
+            "n_embedding=4, n_classes=3, but needs_three requires 3",
+        ),
+        ({"domain_classifier": Convolution}, "n_domains=2, but Convolution requires 1"),
+        ({"feature_extractor": needs_names}, "requires 2 arguments: a, hidden"),
+    ],
+    ids=["two-for-one", "three-for-two", "one-for-two", "by-name"],
+)
+def test_a_callable_that_requires_other_arguments_is_refused_with_a_cure(changes, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        built(**changes)
+    assert len(str(refused.value)) < 600
+
+
+def test_the_cures_work():
+    network = built(feature_extractor=lambda width: nn.Linear(in_features=width, out_features=6))
+    assert network.feature_extractor.out_features == 6
+    network = built(feature_extractor=functools.partial(nn.Linear, out_features=6))
+    assert network.feature_extractor.weight.shape == (6, 5)
+    network = built(feature_extractor=functools.partial(needs_names, hidden=6))
+    assert network.feature_extractor.out_features == 6
+
+
+def test_what_takes_any_arguments_gets_the_sizes():
+    assert isinstance(built(feature_extractor=nn.Identity).feature_extractor, nn.Identity)
+
+
+# 32 filters of 3 x 5 x 5 weights, at each of 60 x 60 positions.
+CONVOLUTION = 60 * 60 * 32 * 3 * 5 * 5
+
+
+def test_the_work_of_custom_modules_is_measured_and_not_their_weights():
+    layers = nn.Sequential(nn.Conv2d(3, 32, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = built((3, 64, 64), feature_extractor=layers)
+    n_weights = sum(parameter.numel() for parameter in network.parameters())
+    assert CONVOLUTION <= network.multiply_adds <= CONVOLUTION + n_weights
+    assert built().multiply_adds == sum(parameter.numel() for parameter in built().parameters())
+
+
+def test_a_module_that_cannot_be_measured_counts_by_its_weights(monkeypatch):
+    def fails(function):
+        raise RuntimeError("not inside a dispatch mode")
+
+    monkeypatch.setattr(_network, "counted_multiply_adds", fails)
+    network = built(feature_extractor=nn.Linear(5, 6))
+    assert network.multiply_adds == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_measuring_draws_nothing_and_calls_no_module_in_training_mode():
+    class Looks(nn.Module):
+        def forward(self, rows):
+            assert not self.training
+            return rows
+
+    before = torch.get_rng_state()
+    built(feature_extractor=nn.Sequential(Looks(), nn.Dropout(0.5)))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_class_without_arguments_is_called_with_none():

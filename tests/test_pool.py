@@ -7,8 +7,7 @@ from skdann import DANNClassifier
 from skdann._choosing import cross_fit as _pool
 from skdann._choosing.cross_fit import cross_fit
 from skdann._data.inputs import read_training_data
-from skdann._data.record import UnwatchedData
-from skdann._training.fit_together import fit_together
+from skdann._training import fit_together as _fitting
 
 
 @pytest.fixture
@@ -31,12 +30,11 @@ def candidates(**settings):
 def test_only_at_lambda_zero_no_batch_brings_target_rows(record, folds, monkeypatch):
     seen = []
 
-    def fit(classifiers, records):
-        seen.append([isinstance(one, UnwatchedData) for one in records])
-        assert [one.lambda_max == 0 for one in classifiers] == seen[-1]
-        fit_together(classifiers, records)
-        for fitted, unwatched in zip(classifiers, seen[-1], strict=True):
-            assert ("domain_loss" in fitted.history_[0]) == (not unwatched)
+    def fit(classifiers, records, trial):
+        _fitting.fit_together(classifiers, records, trial)
+        seen.append([one.lambda_max == 0 for one in classifiers])
+        for fitted, at_zero in zip(classifiers, seen[-1], strict=True):
+            assert ("domain_loss" in fitted.history_[0]) == (not at_zero)
 
     monkeypatch.setattr(_pool, "fit_together", fit)
     cross_fit(candidates(), record, folds)
@@ -50,7 +48,7 @@ def test_what_the_pool_leaves_out_changes_no_probability(
 ):
     pool = candidates(input_scaling=scaling, early_stopping=early_stopping)
     short = cross_fit(pool, record, folds)
-    monkeypatch.setattr(_pool, "unwatched", lambda data: data)
+    monkeypatch.setattr(_fitting, "learns_from_target", lambda settings: True)
     whole = cross_fit(pool, record, folds)
     for of_one, expected in zip(short, whole, strict=True):
         for fold, twin in zip(of_one, expected, strict=True):

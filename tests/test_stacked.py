@@ -15,12 +15,16 @@ from skdann._data.inputs import read_training_data
 from skdann._data.rows import RowTables
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.network import Architecture, build_network
+from skdann._torch.compat import ACTIVATION_BACKWARD
 from skdann._torch.randomness import random_streams
 from skdann._training import epoch_means as _record
-from skdann._training import net as _training
-from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
+from skdann._training import grouping as _grouping
+from skdann._training.class_weights import shares_of_source
+from skdann._training.inference import held_out_figures
+from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
-from skdann._training.stacked_objective import DERIVATIVES, can_be_stacked
+from skdann._training.plan import TrainingPlan
+from skdann._training.stacked_objective import can_be_stacked
 from skdann.schedules import Constant, Ramp
 
 CPU = torch.device("cpu")
@@ -49,7 +53,9 @@ def made_data(seed=0, n_rows=160, weights=False, target=True):
     return read_training_data(X, y, X_tgt, weight, class_weight=none, estimator=estimator)
 
 
-def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epochs=5, **plan):
+def trained(
+    members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epochs=5, step=1.0, **plan
+):
     """Train some networks as one module; 10 steps an epoch, of 16 + 16 rows."""
     k = len(members)
     streams = [random_streams(seed, CPU)[0] for seed in seeds]
@@ -61,19 +67,19 @@ def trained(members, seeds, data, *, lambda_max, lr=None, weight_decay=None, epo
     optimizer = optimizer_factory("adam", lr or [0.001] * k, weight_decay or [0.0001] * k)
     settings = {
         "lambda_schedule": Ramp(), "lr_schedule": Constant(), "patience": None,
-        "target_information": (0.0,) * k, "domain_label_smoothing": 0.0, "entropy_weighting": False,
+        "target_information": (0.0,) * k, "domain_label_smoothing": 0.0,
         **plan,
     }  # fmt: skip
     net = AdversarialNet(
         copy.deepcopy(members),
         plan=TrainingPlan(
             lambda_max=tuple(lambda_max), optimizer=optimizer,
-            total_steps=tuple(epochs * len(one) for one in batches), verbose=False, **settings,
+            verbose=False, **{"length": tuple(epochs * len(one) for one in batches), **settings},
         ),
         device=CPU,
         callbacks=[],
     )  # fmt: skip
-    return net.train(EpochData(batches, [None] * k), streams, epochs)
+    return net.train(EpochData(batches, [None] * k), streams, epochs, step=step)
 
 
 def assert_same_weights(one, other, tolerance):
@@ -85,11 +91,11 @@ def assert_same_weights(one, other, tolerance):
 @pytest.fixture
 def by_autograd(monkeypatch):
     """A function that switches to the general path."""
-    return lambda: monkeypatch.setattr(_training, "can_be_stacked", lambda network: False)
+    return lambda: monkeypatch.setattr(_grouping, "can_be_stacked", lambda network: False)
 
 
 def test_every_activation_has_a_derivative():
-    assert set(ACTIVATIONS) == set(DERIVATIVES)
+    assert set(ACTIVATIONS) == set(ACTIVATION_BACKWARD)
 
 
 # -- against autograd ------------------------------------------------------------------------
@@ -114,7 +120,7 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
     fast = trained([start], [1], [data], lambda_max=[lambda_max])
     by_autograd()
     general = trained([start], [1], [data], lambda_max=[lambda_max])
-    assert fast.steps_done_ == general.steps_done_ == [STEPS]
+    assert fast.done_ == general.done_ == [STEPS]
     assert_same_weights(fast.module_, general.module_, 1e-5)
     moved = (
         fast.module_.feature_extractor.layers[0].weight - start.feature_extractor.layers[0].weight
@@ -126,10 +132,10 @@ def test_fifty_steps_by_hand_are_fifty_steps_by_autograd(
 
 
 MULTILINEAR = {"conditioning": "multilinear"}
-# 4,200 products: random mixtures stand for them.
+# 4,200 products: random mixtures take their place.
 WIDE = {**MULTILINEAR, "hidden_layer_sizes": (12, 1400)}
 SHARES = {"target_shares": [0.6, 0.1, 0.3]}
-TERMS = {"entropy_weighting": True, "domain_label_smoothing": 0.2, "target_information": (0.5,)}
+TERMS = {"domain_label_smoothing": 0.2, "target_information": (0.5,)}
 
 
 @pytest.mark.parametrize("lambda_max", [0.0, 1.0])
@@ -176,7 +182,7 @@ def test_no_option_is_without_effect(architecture, terms):
 def test_at_lambda_0_target_information_moves_the_features_and_the_domain_classifier_does_not():
     start, data = network(), made_data()
     plain = trained([start], [1], [data], lambda_max=[0.0])
-    # The domain classifier's own loss is another; the features don't hear of it.
+    # The domain classifier's own loss is another; the features get none of it.
     smooth = trained([start], [1], [data], lambda_max=[0.0], domain_label_smoothing=0.2)
     informed = trained([start], [1], [data], lambda_max=[0.0], target_information=(0.5,))
     for part in ("feature_extractor", "label_predictor"):
@@ -238,6 +244,69 @@ def test_custom_modules_frozen_parameters_and_hooks_take_the_general_way(moons):
     assert not by_hand and watched.calls > 0
 
 
+def zeros(module_or_gradient, *rest):
+    """A hook of parameters that takes all gradients away."""
+    return torch.zeros_like(module_or_gradient)
+
+
+def keep(*args):
+    """A hook that changes nothing."""
+
+
+def clear(parameter):
+    parameter.grad.zero_()
+
+
+HOOKS = {
+    "register_forward_hook": keep,
+    "register_forward_pre_hook": keep,
+    "register_full_backward_hook": keep,
+    "register_full_backward_pre_hook": keep,
+    "register_hook": zeros,
+    "register_post_accumulate_grad_hook": clear,
+}
+
+
+class Hooks(Callback):
+    """Registers a hook on all parameters, or on all layers."""
+
+    def __init__(self, name):
+        self.name = name
+        self.calls = 0
+
+    def on_train_begin(self, net, **kwargs):
+        def hook(*args):
+            self.calls += 1
+            return HOOKS[self.name](*args)
+
+        for module in net.module_.modules():
+            if isinstance(module, nn.Linear):
+                hooked = [module] if hasattr(module, self.name) else module.parameters()
+                for one in hooked:
+                    getattr(one, self.name)(hook)
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_kind_of_hook_is_called(moons, name):
+    assert can_be_stacked(network())
+    fitted, by_hand = path_of(moons, callbacks=[Hooks(name)], optimizer="sgd", weight_decay=0.0)
+    (hooks,) = (one for _, one in fitted.net_.callbacks_ if isinstance(one, Hooks))
+    assert not by_hand and hooks.calls > 0
+    start = DANNClassifier(lambda_max=1.0, max_epochs=1, lr=1e-12, random_state=0).fit(*moons)
+    if HOOKS[name] is keep:
+        with pytest.raises(AssertionError):
+            assert_same_weights(fitted.module_, start.module_, 1e-4)
+    else:
+        assert_same_weights(fitted.module_, start.module_, 1e-8)
+
+
+def test_a_parametrized_layer_takes_the_general_way():
+    changed = network()
+    nn.utils.parametrizations.weight_norm(changed.feature_extractor.layers[0])
+    assert not can_be_stacked(changed)
+
+
 def test_a_subclass_of_our_layers_is_not_taken_for_ours():
     changed = network()
     assert can_be_stacked(changed)
@@ -276,7 +345,7 @@ def test_a_callback_may_replace_gradients_step_by_step(moons, by_autograd, callb
 
 @pytest.mark.parametrize("group_bytes", [1, 20_000, 2**30])
 def test_each_of_several_networks_is_as_if_trained_alone(monkeypatch, group_bytes):
-    monkeypatch.setattr(_training, "_GROUP_BYTES", group_bytes)
+    monkeypatch.setattr(_grouping, "_GROUP_BYTES", group_bytes)
     k = 6
     members, seeds = [network(seed) for seed in range(k)], range(10, 10 + k)
     data = [made_data(seed, weights=seed % 2 == 0) for seed in range(k)]
@@ -301,7 +370,7 @@ def test_each_of_several_networks_has_options_of_its_own(architecture):
     members = [network(i, shares, **architecture) for i, shares in enumerate(own_shares)]
     data = [made_data(i, weights=i % 2 == 0) for i in range(6)]
     lambda_max, target_information = [1.0, 0.0, 1.0, 0.5, 0.0, 0.0], [0.5, 0.1, 2.0, 0.0, 0.0, 0.5]
-    terms = {"domain_label_smoothing": 0.2, "entropy_weighting": True}
+    terms = {"domain_label_smoothing": 0.2}
     together = trained(
         members,
         range(6),
@@ -324,7 +393,7 @@ def test_networks_that_differ_only_in_target_information_come_out_as_alone(lambd
     values, data = [0.5, 0.0, 2.0], made_data()
     together = trained(
         [network() for _ in values], [1] * 3, [data] * 3,
-        lambda_max=[lambda_max] * 3, target_information=tuple(values), lasting=True,
+        lambda_max=[lambda_max] * 3, target_information=tuple(values), unobserved=True,
     )  # fmt: skip
     for member, value in zip(together.members_, values, strict=True):
         alone = trained(
@@ -344,12 +413,64 @@ def test_networks_may_have_rows_of_their_own_out_of_one_array():
         changes = {"source_rows": rows, "y_source": data.y_source[rows]}
         parts.append(dataclasses.replace(data, **changes))
     together = trained([network() for _ in parts], [1, 1, 1], parts, lambda_max=[1.0] * 3)
-    assert together.steps_done_ == [25, 25, 15]
+    assert together.done_ == [25, 25, 15]
     for part, member in zip(parts, together.members_, strict=True):
         alone = trained([network()], [1], [part], lambda_max=[1.0])
         assert_same_weights(alone.module_, member, 1e-4)
     with pytest.raises(AssertionError):
         assert_same_weights(*together.members_[:2], 1e-3)
+
+
+# -- progress --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_progress_counts_in_the_unit_of_the_length(k):
+    # 5 epochs of 10 steps, each of 3.2 source rows out of 320: it ends at one half.
+    net = trained(
+        [network() for _ in range(k)], range(k), [made_data()] * k, lambda_max=[2.0] * k,
+        step=3.2, length=(320.0,) * k, lambda_schedule=lambda p: p,
+    )  # fmt: skip
+    assert net.done_ == pytest.approx([160.0] * k)
+    progress = [(10 * epoch - 1) * 3.2 / 320 for epoch in range(1, 6)]
+    assert [row["lambda"] for row in net.history] == pytest.approx([2 * p for p in progress])
+
+
+def test_progress_ends_at_one():
+    net = trained(
+        [network()], [1], [made_data()], lambda_max=[1.0], step=4.0, length=(100.0,),
+        lambda_schedule=lambda p: p,
+    )  # fmt: skip
+    assert [row["lambda"] for row in net.history] == pytest.approx([0.36, 0.76, 1, 1, 1])
+
+
+# -- rows held out ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_rows_held_out_are_weighed_as_those_that_train(weights):
+    data, start = made_data(3, weights=weights), network(target_shares=[0.6, 0.1, 0.3]).eval()
+    with torch.no_grad():
+        start.domain_classifier.layers[-1].weight.mul_(20)  # so that losses differ between rows
+    figures, label_logits = held_out_figures(start, data, CPU)
+    weight = np.array([0.6, 0.1, 0.3])[data.y_source] / shares_of_source(data)[data.y_source]
+    X = torch.from_numpy(np.concatenate([data.X_source, data.X_target]))
+    with torch.no_grad():
+        embedding = start.embed(X)
+        label = start.label_logits(embedding)[: len(weight)]
+        domain = start.domain_logits(embedding)
+    rows = torch.arange(len(weight))
+    torch.testing.assert_close(label_logits, label)
+    of_label = -label.log_softmax(dim=1)[rows, torch.from_numpy(data.y_source)].numpy()
+    of_source, of_target = -domain.log_softmax(dim=1).numpy().T
+    own = weight if data.label_weight is None else weight * data.label_weight
+    assert figures["valid_label_loss"] == pytest.approx(np.average(of_label, weights=own))
+    own = weight if data.domain_weight is None else weight * data.domain_weight
+    weighted = np.average(of_source[: len(weight)], weights=own)
+    expected = (weighted + of_target[len(weight) :].mean()) / 2
+    assert figures["valid_domain_loss"] == pytest.approx(expected, rel=1e-6)
+    unweighted = (of_source[: len(weight)].mean() + of_target[len(weight) :].mean()) / 2
+    assert abs(expected - unweighted) > 5e-5
 
 
 @pytest.mark.parametrize("bytes_per_reading", [1, 3000])

@@ -1,8 +1,8 @@
 import functools
 import math
-import signal
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +11,13 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import nn
 
 from skdann import DANNClassifier
-from skdann._torch.devices import resolve_device
-from skdann._training.callbacks import KeepBest
+from skdann._data.inputs import read_training_data
+from skdann._torch import devices
+from skdann._torch.devices import resolve_device, threads_for
+from skdann._training.callbacks import EpochClock, KeepBest
+from skdann._training.fit_together import fit_together
 from skdann._training.optimizers import JointAdam, can_be_joint, optimizer_factory
+from skdann._training.settings import Settings
 
 
 def classifier(**parameters):
@@ -100,6 +104,28 @@ def test_only_a_plain_fused_adam_is_taken_jointly():
         torch.optim.SGD(parameters, lr=0.1),
     ):
         assert not can_be_joint(other)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Rprop, functools.partial(torch.optim.Rprop)])
+def test_an_optimizer_without_weight_decay_gets_none(moons, optimizer):
+    fitted = classifier(optimizer=optimizer, lr=0.01, weight_decay=0.5, max_epochs=20).fit(*moons)
+    (group,) = fitted.net_.optimizer_.param_groups
+    assert group["lr"] == 0.01 and "weight_decay" not in group
+    assert fitted.history_[-1]["label_loss"] < fitted.history_[0]["label_loss"]
+
+
+def test_a_function_that_makes_the_optimizer_gets_what_it_takes():
+    def made(parameters, lr):
+        return torch.optim.SGD(parameters, lr=lr, weight_decay=0.7)
+
+    def with_any(parameters, **arguments):
+        return torch.optim.SGD(parameters, **arguments)
+
+    parameters = [[nn.Parameter(torch.zeros(1))], [nn.Parameter(torch.zeros(1))]]
+    for make, decay in [(made, [0.7, 0.7]), (with_any, [0.1, 0.2])]:
+        groups = optimizer_factory(make, [0.3, 0.4], [0.1, 0.2])(parameters).param_groups
+        assert [group["lr"] for group in groups] == [0.3, 0.4]
+        assert [group["weight_decay"] for group in groups] == decay
 
 
 def test_a_partial_keeps_what_it_fixes(moons):
@@ -220,7 +246,8 @@ def test_keep_best_restores_the_weights_of_each_networks_best_epoch():
         history = ()
 
     net, keep = Net(), KeepBest(patience=2, lambda_max=(1.0, 0.0))
-    keep.on_train_begin(net)
+    one_target = SimpleNamespace(data=SimpleNamespace(target_domain=np.ones(5, dtype=int)))
+    keep.on_train_begin(net, SimpleNamespace(train=[one_target, one_target]))
     # Label minus lambda times domain loss of the first: 0.4, -0.2, 0.2, 0.9 - log 2.
     figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0), (0.0, 0.0)]
     second = [0.5, 0.4, 0.3, 0.4, 0.5]
@@ -238,6 +265,25 @@ def test_keep_best_restores_the_weights_of_each_networks_best_epoch():
     assert [network.weight.item() for network in net.members_] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("domains", "best"), [([1, 1, 1], 0), ([1, 2, 3], 2), ([1, 1, 1, 1, 1, 1, 1, 2], 0)]
+)
+def test_keep_best_counts_a_domain_loss_up_to_that_of_a_guess(domains, best):
+    class Net:
+        members_ = nn.ModuleList([nn.Linear(1, 1)])
+
+    net, keep = Net(), KeepBest(patience=9, lambda_max=(1.0,))
+    target = SimpleNamespace(data=SimpleNamespace(target_domain=np.array(domains)))
+    keep.on_train_begin(net, SimpleNamespace(train=[target]))
+    # A guess costs 0.69 with one target, 1.24 with three, 0.88 with an eighth in the second.
+    for epoch, (label, domain) in enumerate([(0.5, 0.9), (0.5, 1.2), (0.5, 9.0)]):
+        nn.init.constant_(net.members_[0].weight, epoch)
+        net.history = [{"valid_label_loss": label, "valid_domain_loss": domain}]
+        keep.on_epoch_end(net)
+    keep.on_train_end(net)
+    assert net.members_[0].weight.item() == best
+
+
 @pytest.mark.parametrize("parameters", [{"lr": 1e30}, {"lambda_max": 1e30}])
 def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_epoch(moons, parameters):
     fitted = classifier().fit(*moons)
@@ -248,9 +294,11 @@ def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_epoch(moons, para
 
 
 class Interrupt(Callback):
+    """Ctrl-C in a step of the third epoch; no signal, which a background job may ignore."""
+
     def on_batch_end(self, net, training=False, **kwargs):
         if len(net.history) == 3:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
 
 def test_ctrl_c_keeps_the_weights_so_far_and_says_so(moons):
@@ -260,6 +308,48 @@ def test_ctrl_c_keeps_the_weights_so_far_and_says_so(moons):
     assert fitted.predict(moons[0]).shape == (120,)
 
 
+def test_ctrl_c_in_a_trial_reaches_the_caller(moons):
+    given = classifier(max_epochs=5, callbacks=[Interrupt()])
+    record = read_training_data(*moons, None, class_weight=None, estimator=given)
+    settings = Settings.of(given, record)
+    with pytest.raises(KeyboardInterrupt):
+        fit_together([settings], [record], trial=True)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3"):
+        fit_together([settings], [record])
+
+
+def test_ctrl_c_while_choosing_reaches_the_caller_also_with_candidates_that_train_alone(moons):
+    class Schedule:
+        calls = 0
+
+        def __call__(self, progress):
+            Schedule.calls += 1
+            if Schedule.calls == 20:
+                raise KeyboardInterrupt
+            return progress
+
+    auto = classifier(lambda_max="auto", lambda_schedule=Schedule())
+    with pytest.raises(KeyboardInterrupt):
+        auto.fit(*moons)
+    assert not hasattr(auto, "classes_")
+
+
+@pytest.mark.parametrize("trial", [True, False])
+def test_ctrl_c_at_the_end_of_an_epoch_is_no_wish_of_a_callback_if_there_is_none(
+    moons, monkeypatch, trial
+):
+    def interrupted(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+    given = classifier(max_epochs=5)
+    record = read_training_data(*moons, None, class_weight=None, estimator=given)
+    settings = Settings.of(given, record)
+    monkeypatch.setattr(EpochClock, "on_epoch_end", interrupted)
+    expected = pytest.raises(KeyboardInterrupt) if trial else pytest.warns(match="interrupted")
+    with expected:
+        fit_together([settings], [record], trial=trial)
+
+
 # -- callbacks -------------------------------------------------------------------------------
 
 
@@ -267,8 +357,9 @@ class Count(Callback):
     def __init__(self):
         self.moments = []
 
-    def on_batch_end(self, net, batch, loss, training=False, **kwargs):
-        assert math.isfinite(float(loss)) and len(batch.X) == 2 * len(batch.y)
+    def on_batch_end(self, net, batch, loss, y_pred, training=False, **kwargs):
+        X, y = batch
+        assert math.isfinite(float(loss)) and len(X) == len(y) == len(y_pred)
         self.moments.append("batch")
 
     def on_grad_computed(self, net, named_parameters, **kwargs):
@@ -335,6 +426,82 @@ def test_the_thread_count_is_one_while_small_networks_train_and_restored_after(m
     finally:
         torch.set_num_threads(before)
     assert seen == [1, 1, 1]
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_convolutions_train_on_all_threads(two_threads, monkeypatch):
+    seen = []
+
+    class Look(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(torch.get_num_threads())
+
+    images = np.random.default_rng(0).normal(size=(20, 1, 12, 12)).astype(np.float32)
+    y = np.arange(20) % 2
+    layers = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    # 40 rows of 100 positions of 8 filters of 9 weights: 288,000. By weights: 40 x 500.
+    for threshold in (200_000, 400_000):
+        monkeypatch.setattr(devices, "_WORTH_A_SECOND_THREAD", threshold)
+        classifier(feature_extractor=layers, callbacks=[Look()], max_epochs=1).fit(
+            images, y, images
+        )
+    assert seen == [2, 1]
+
+
+def test_a_fit_inside_a_fit_leaves_the_outer_one_on_one_thread(two_threads):
+    with threads_for(1):
+        with threads_for(1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+def test_a_fit_that_raises_restores_the_threads(two_threads):
+    with pytest.raises(RuntimeError), threads_for(1):
+        raise RuntimeError
+    assert torch.get_num_threads() == 2
+
+
+def test_a_thread_that_starts_while_another_fit_runs_goes_back_to_the_setting_before(two_threads):
+    entered, go_on, after = threading.Event(), threading.Event(), []
+
+    def work():
+        torch.ones(9).sum()  # a new thread takes over the setting in force: one
+        with threads_for(1):
+            entered.set()
+            go_on.wait(10)
+            after.append(torch.get_num_threads())
+        after.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=work)
+    with threads_for(1):
+        thread.start()
+        assert entered.wait(10)
+    assert torch.get_num_threads() == 2  # although the other fit is still at work
+    go_on.set()
+    thread.join()
+    assert after == [1, 2]
+    assert torch.get_num_threads() == 2
+
+
+def test_the_setting_is_read_and_changed_under_the_lock(two_threads, monkeypatch):
+    kept, locked = torch.set_num_threads, []
+
+    def looked_at(number):
+        locked.append(devices._LOCK.locked())
+        kept(number)
+
+    monkeypatch.setattr(torch, "set_num_threads", looked_at)
+    with threads_for(1):
+        pass
+    assert locked == [True, True]
 
 
 class DropoutFeatures(nn.Module):

@@ -4,6 +4,13 @@ Rows are gathered step by step from where they are, by indices that are drawn fo
 once; sparse rows become dense step by step. The source half depends on the source
 alone: an epoch is one pass over the source rows, and target rows join it in an endless
 shuffled cycle of their own.
+
+**What networks that train together share.** k networks take a step on one `Batch` with a leading
+axis of length k. Its ``X`` may have fewer elements along that axis: networks whose rows come from
+the same arrays, drawn by generators with equal seeds, share one *slot* of ``X``, and the rows are
+gathered once. `slots_of` assigns slots by equal keys; numbers are never compared. Scaled rows
+(`BatchScaling`) and dropout masks (`StackedObjective`) are shared in the same way. Codes and
+weights are small: each network always has its own.
 """
 
 from __future__ import annotations
@@ -16,12 +23,13 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from skdann._data.record import TrainingData, UnwatchedData, at_rows
+from skdann._data.record import TrainingData, at_rows
 from skdann._data.rows import RowBlock, Rows, RowTables
 
-# Indices (and sparse rows) of so many bytes are drawn at once, for many steps.
+# Indices, codes and weights (and sparse rows) are prepared for as many steps as take about this.
 _BLOCK_BYTES = 8 * 2**20
-# Bytes of a row's index, codes and weights.
+
+# Of the index, codes and weights of a row.
 _INDEX_BYTES = 64
 
 
@@ -43,14 +51,14 @@ class Batch(NamedTuple):
     domain: Tensor | None
     domain_weight: Tensor | None
 
-    def of(self, network: int, line: int | None = None) -> Batch:
+    def of(self, network: int, slot: int | None = None) -> Batch:
         """Return the batch of one network, out of one with a leading axis.
 
-        `line` is where along that axis its rows are, if not at `network`.
+        `slot` is where along that axis of ``X`` its rows are, if not at `network`.
         """
         X, *rest = self
         at_network: list[Any] = [None if value is None else value[network] for value in rest]
-        return Batch(X[network if line is None else line], *at_network)
+        return Batch(X[network if slot is None else slot], *at_network)
 
 
 class DomainBatches:
@@ -66,7 +74,10 @@ class DomainBatches:
     tables : RowTables
         Holds the rows on the device, for all batches that share them.
     order : hashable, default=None
-        Stands for the two generators: equal orders, equal numbers. None is equal to no other.
+        Equal for generators that started with equal seeds. None: equal to no other.
+    with_target : bool, default=True
+        Whether batches bring target rows, where `data` has any. Without them a step takes a third
+        of the time, and at lambda 0 the label path is the same.
     """
 
     def __init__(
@@ -77,6 +88,8 @@ class DomainBatches:
         target_order: np.random.Generator,
         tables: RowTables,
         order: Hashable = None,
+        *,
+        with_target: bool = True,
     ) -> None:
         self.data = data
         self.n_source = min(batch_size, len(data.y_source))
@@ -84,7 +97,7 @@ class DomainBatches:
         self._order = order
         self._source = _ShuffledCycle(len(data.y_source), source_order)
         self._target: _ShuffledCycle | None = None
-        if data.target_domain is not None and not isinstance(data, UnwatchedData):
+        if data.target_domain is not None and with_target:
             self._target = _ShuffledCycle(len(data.target_domain), target_order)
 
     def __len__(self) -> int:
@@ -97,14 +110,14 @@ class DomainBatches:
         return self._target is not None
 
     @property
-    def kind(self) -> tuple[bool, ...]:
-        """Which fields of its batches are there: only equal kinds can be stacked."""
+    def fields(self) -> tuple[bool, ...]:
+        """Which optional fields its batches have: only batches with the same can be stacked."""
         weights = self.data.label_weight, self.data.domain_weight
         return (self.has_target, *(weight is not None for weight in weights))
 
     @property
     def rows_key(self) -> Hashable:
-        """Equal for batches that bring the same rows out of the same arrays in the same order."""
+        """Equal for batches with the same rows of the same arrays in the same order."""
         if self._order is None:
             return id(self)
         data = self.data
@@ -123,7 +136,7 @@ class DomainBatches:
         self._source.reshuffle()
 
     def _steps_per_block(self) -> int:
-        """Return for how many steps indices, and sparse rows, are gathered at once."""
+        """Return the number of steps whose indices, and sparse rows, are prepared at once."""
         row_bytes = _INDEX_BYTES
         X: Rows = self.data.X_source
         if sparse.issparse(X):
@@ -131,7 +144,7 @@ class DomainBatches:
         return max(1, _BLOCK_BYTES // (2 * self.n_source * row_bytes))
 
     def take(self, n_steps: int) -> _Taken:
-        """Return the numbers of the next rows, of so many steps."""
+        """Return the numbers of the rows of the next `n_steps` steps."""
         n_rows = n_steps * self.n_source
         source = self._source.take(n_rows)
         return _Taken(source, None if self._target is None else self._target.take(n_rows))
@@ -145,7 +158,7 @@ class DomainBatches:
         return parts
 
     def columns(self, taken: _Taken) -> list[np.ndarray | None]:
-        """Return of these rows the fields of `Batch` behind ``X``, a line for each step."""
+        """Return the fields of `Batch` after ``X``, each of shape (n_steps, n)."""
         data, shape = self.data, (-1, self.n_source)
         y = data.y_source[taken.source].reshape(shape)
         label_weight = _taken(data.label_weight, taken.source, shape)
@@ -168,63 +181,64 @@ class _Taken(NamedTuple):
 
 
 class StackedBatches:
-    """Iterable over the batches of k networks in step, as one with a leading axis of length k.
+    """Iterable over the batches of k networks, as one batch with a leading axis of length k.
 
     Parameters
     ----------
     batches : sequence of k DomainBatches
-        Of equal kind, length and batch size.
-    lasting : bool, default=False
-        Whether these networks take all their steps together. Then those whose batches bring the
-        same rows share one draw of them and one line of ``X``; the others' own are not drawn.
+        With the same optional fields, length and batch size.
+    shared : bool, default=False
+        Whether networks may share slots of ``X``. Only for networks that take all their steps
+        together: the generators of all but the first in a slot are never drawn from.
 
     Attributes
     ----------
-    lines : list of k int
-        The line of ``X`` that holds a network's rows.
+    slots : list of k int
+        The element of ``X`` that holds each network's rows.
     """
 
-    def __init__(self, batches: Sequence[DomainBatches], lasting: bool = False) -> None:
+    def __init__(self, batches: Sequence[DomainBatches], shared: bool = False) -> None:
         self._batches = batches
-        keys: list[Hashable] = [one.rows_key if lasting else i for i, one in enumerate(batches)]
-        self.lines, leaders = shared_lines(keys)
-        self._leaders = [batches[i] for i in leaders]
+        keys: list[Hashable] = [one.rows_key if shared else i for i, one in enumerate(batches)]
+        self.slots, first_networks = slots_of(keys)
+        # The batches that draw the rows of each slot.
+        self._drawn = [batches[i] for i in first_networks]
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of an epoch; ``X`` has a line for each leader, the rest k."""
-        for leader in self._leaders:
-            leader.reshuffle()
+        """Yield the batches of an epoch; ``X`` has an element for each slot, the rest k."""
+        for batches in self._drawn:
+            batches.reshuffle()
         n_steps = len(self._batches[0])
-        at_once = min(leader._steps_per_block() for leader in self._leaders)
+        at_once = min(batches._steps_per_block() for batches in self._drawn)
         at_once = max(1, at_once // len(self._batches))
         for start in range(0, n_steps, at_once):
             yield from self._block(min(at_once, n_steps - start))
 
     def _block(self, n_steps: int) -> Iterator[Batch]:
-        taken = [leader.take(n_steps) for leader in self._leaders]
-        parts = [leader.block(one) for leader, one in zip(self._leaders, taken, strict=True)]
+        taken = [batches.take(n_steps) for batches in self._drawn]
+        rows = [batches.block(one) for batches, one in zip(self._drawn, taken, strict=True)]
         of_networks = [
-            batches.columns(taken[line])
-            for batches, line in zip(self._batches, self.lines, strict=True)
+            batches.columns(taken[slot])
+            for batches, slot in zip(self._batches, self.slots, strict=True)
         ]
-        columns = [self._stacked(column) for column in zip(*of_networks, strict=True)]
+        columns = [self._of_all_networks(column) for column in zip(*of_networks, strict=True)]
         for step in range(n_steps):
             at_step: list[Any] = [None if column is None else column[step] for column in columns]
-            yield Batch(self._gathered(parts, step), *at_step)
+            yield Batch(self._gathered(rows, step), *at_step)
 
-    def _gathered(self, parts: Sequence[list[RowBlock]], step: int) -> Tensor:
-        """Return the rows of one step, source first, in a tensor of their own."""
+    def _gathered(self, rows: Sequence[list[RowBlock]], step: int) -> Tensor:
+        """Return the rows of one step, (n_slots, n, *row_shape), source first, in new memory."""
         first = self._batches[0]
         n = first.n_source
-        shape = len(parts), len(parts[0]) * n, *first.data.row_shape
+        shape = len(rows), len(rows[0]) * n, *first.data.row_shape
         X = torch.empty(shape, device=first.tables.device)
-        for line, of_line in enumerate(parts):
-            for i, part in enumerate(of_line):
-                part.write(slice(step * n, (step + 1) * n), X[line, i * n : (i + 1) * n])
+        for slot, domains in enumerate(rows):
+            for i, block in enumerate(domains):  # the source's rows, then the target's
+                block.write(slice(step * n, (step + 1) * n), X[slot, i * n : (i + 1) * n])
         return X
 
-    def _stacked(self, column: Sequence[np.ndarray | None]) -> Tensor | None:
-        """Return a column of all networks on the device, of shape (n_steps, k, n)."""
+    def _of_all_networks(self, column: Sequence[np.ndarray | None]) -> Tensor | None:
+        """Return a field of all networks on the device, of shape (n_steps, k, n)."""
         values = [value for value in column if value is not None]
         if not values:
             return None
@@ -232,23 +246,32 @@ class StackedBatches:
         return torch.from_numpy(stack).to(self._batches[0].tables.device)
 
 
-def shared_lines(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
-    """Return the line of each key, equal keys on one line, and where each line's first key is."""
-    first: dict[Hashable, int] = {}
-    lines = [first.setdefault(key, len(first)) for key in keys]
-    return lines, [lines.index(line) for line in range(len(first))]
+def slots_of(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
+    """Return the slot of each key, and the position of the first key in each slot.
+
+    Equal keys get the same slot.
+
+    Examples
+    --------
+    >>> from skdann._data.batches import slots_of
+    >>> slots_of(["a", "b", "a"])
+    ([0, 1, 0], [0, 1])
+    """
+    slot_of_key: dict[Hashable, int] = {}
+    slots = [slot_of_key.setdefault(key, len(slot_of_key)) for key in keys]
+    return slots, [slots.index(slot) for slot in range(len(slot_of_key))]
 
 
-def stacked(batches: Sequence[Batch]) -> Batch:
-    """Return k batches, of as many networks or steps, as one with a leading axis of length k."""
+def with_leading_axis(batches: Sequence[Batch]) -> Batch:
+    """Return some batches as one, with a leading axis along which they lie."""
 
     def along_axis(values: Sequence[Tensor | None]) -> Tensor | None:
         first = values[0]
         if first is None:
             return None
-        return (
-            first[None] if len(values) == 1 else torch.stack([v for v in values if v is not None])
-        )
+        if len(values) == 1:
+            return first[None]  # no copy
+        return torch.stack([value for value in values if value is not None])
 
     columns: list[Any] = [along_axis(column) for column in zip(*batches, strict=True)]
     return Batch(*columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -50,19 +50,6 @@ class TrainingData:
     def row_shape(self):
         """Shape of one row: ``(n_features,)``, or for images such as ``(3, 28, 28)``."""
         return self.X_source.shape[1:]
-
-
-@dataclass(frozen=True)
-class UnwatchedData(TrainingData):
-    """A record whose target rows count for the input scaling only: no batch brings them.
-
-    At lambda 0 the label path is the same without them, and a step takes a third of the time.
-    """
-
-
-def unwatched(data: TrainingData) -> UnwatchedData:
-    """Return the record as one of which no batch brings target rows."""
-    return UnwatchedData(**{field.name: getattr(data, field.name) for field in fields(data)})
 
 
 def training_fold(data: TrainingData, train: np.ndarray) -> TrainingData:

@@ -11,10 +11,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-# Prepared at once: enough to spread the cost of preparing, small enough for a cache.
+# A chunk of rows takes about an eighth of this, so that its rows and what a network computes from
+# them stay in the processor's cache.
 _BLOCK_BYTES = 8 * 2**20
 
-# Weights pass through the cache once a chunk: a few wide rows don't pay for that.
+# A chunk has at least this many rows, however wide: each chunk loads all weights of the network.
 _ROWS_PER_CHUNK = 128
 
 # A float32 ndarray or CSR array; scipy has no types to name the latter by.
@@ -49,10 +50,11 @@ RowBlock: TypeAlias = _DenseBlock | _SparseBlock
 
 
 class RowTables:
-    """The rows of a fit on its device: dense ones move there once, whoever shares them.
+    """The rows of a fit on its device.
 
-    On a CPU a table is a view of the array, also of a memory map. Sparse rows stay where they
-    are, and become dense step by step.
+    A dense array is moved there once, however many networks train on it; on a CPU the table is a
+    view of the array, also of a memory map. Sparse rows stay where they are, and become dense step
+    by step.
 
     Parameters
     ----------
@@ -77,8 +79,8 @@ def row_chunks(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield all rows of `X`, or those at `rows`, in order: slices of the result and dense rows.
 
-    The tensors are of bounded size, and copies, so that a module that works in place can't reach
-    the data; without `copy` they may be views of it.
+    The tensors are of bounded size. They are copies, so that a module that changes its input does
+    not change the data; with ``copy=False`` they may be views of it.
     """
     row_bytes = 4 * int(np.prod(X.shape[1:]))
     step = max(_ROWS_PER_CHUNK, _BLOCK_BYTES // (8 * row_bytes))
@@ -92,7 +94,8 @@ def row_chunks(
 
 
 def _tensor_view(array: np.ndarray) -> Tensor:
-    if any(stride < 0 for stride in array.strides):  # torch has none, not even of a single row
+    # A reversed array, such as X[::-1]: torch has no negative strides.
+    if any(stride < 0 for stride in array.strides):
         array = array.copy()
     with warnings.catch_warnings():
         # Memory maps may be read-only; nothing here writes to a table.

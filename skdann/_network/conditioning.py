@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Above so many products of features and classes, so many random ones stand for all.
+# The most products of features and classes that are passed on as they are. Where there are more,
+# this many random combinations of them take their place.
 LARGEST_PRODUCT = 4096
 
 _N_RANDOM = 1024
@@ -45,6 +46,8 @@ class MultilinearConditioning(nn.Module):
         """Return the conditioning for a network of these sizes."""
         if n_embedding * n_classes <= LARGEST_PRODUCT:
             return cls()
+        # Variance n^-1/2 each: a product of two mixtures then has variance 1 / n, and the dot
+        # product of n of them the right mean.
         mixtures = (
             torch.randn((n_inputs, _N_RANDOM), generator=generator) * _N_RANDOM**-0.25
             for n_inputs in (n_embedding, n_classes)

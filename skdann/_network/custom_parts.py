@@ -1,4 +1,4 @@
-"""Modules of the user's: a new one from what was passed, tried before training."""
+"""Custom parts: the modules that a user passes, made new for each fit and tried before training."""
 
 from __future__ import annotations
 
@@ -13,19 +13,37 @@ from torch import Tensor, nn
 from skdann._network.layers import _apply
 from skdann._torch.randomness import PrivateRandomness
 
-Part = nn.Module | type | Callable[..., nn.Module] | None
+Part = nn.Module | type | Callable[..., nn.Module]
+
+# What a class or callable is called with.
+_ARGUMENTS = {
+    "feature_extractor": ("width",),
+    "label_predictor": ("n_embedding", "n_classes"),
+    "domain_classifier": ("n_embedding", "n_domains"),
+}
 
 
-def _given_part(
+def given_part(
     parameter: str, part: Part, sizes: tuple[Any, ...], randomness: PrivateRandomness
-) -> nn.Module | None:
-    """Return a new module from what the user gave, or None where nothing was given."""
-    if part is None:
-        return None
+) -> nn.Module:
+    """Return a new module from what the user gave.
+
+    Parameters
+    ----------
+    parameter : str
+        The name of the parameter, for error messages.
+    part : Module, type or callable
+        A module is copied; a class or callable is called.
+    sizes : tuple
+        What a class or callable is called with: the width (or shape) of a row that comes in and,
+        for a part that makes logits, their number.
+    randomness : PrivateRandomness
+        Where initial weights are drawn from.
+    """
     if isinstance(part, nn.Module):
         return copy.deepcopy(part)
     with randomness.active():
-        module = part(*sizes) if _takes(part, sizes) else part()
+        module = part(*sizes) if _takes_sizes(parameter, part, sizes) else part()
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"{parameter} must be a torch.nn.Module, a module class or a callable that returns a "
@@ -34,15 +52,36 @@ def _given_part(
     return module
 
 
-def _takes(part: Callable[..., Any], sizes: tuple[Any, ...]) -> bool:
-    """Tell whether `part` can be called with `sizes`; a class may fix its sizes by itself."""
+def _takes_sizes(parameter: str, part: Callable[..., Any], sizes: tuple[Any, ...]) -> bool:
+    """Tell whether `part` is to be called with `sizes`; if not, it is called with nothing.
+
+    Only what it *requires* counts. An optional parameter has a meaning of its own, such as
+    ``hidden=64``, and must not get the width of X because it happens to come first.
+    """
     try:
-        inspect.signature(part).bind(*sizes)
-    except TypeError:
-        return False
+        parameters = inspect.signature(part).parameters.values()
     except ValueError:  # no signature to look at: a builtin
         return True
-    return True
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return True
+    required = [one for one in parameters if one.default is one.empty]
+    positional = [
+        one for one in required if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    by_name = [one.name for one in required if one.kind is one.KEYWORD_ONLY]
+    if len(positional) in (0, len(sizes)) and not by_name:
+        return len(positional) == len(sizes)
+    names = [one.name for one in positional] + by_name
+    name = getattr(part, "__name__", type(part).__name__)
+    arguments = _ARGUMENTS[parameter]
+    given = ", ".join(f"{one}={size}" for one, size in zip(arguments, sizes, strict=True))
+    call = ", ".join(f"{one}=..." for one in names)
+    raise ValueError(
+        f"{parameter} is called with {given}, but {name} requires {len(names)} arguments: "
+        f"{', '.join(names)}. Pass a function that fills them in, {parameter}="
+        f"lambda {', '.join(arguments)}: {name}({call}), or functools.partial({name}, ...) with "
+        "the others given by name."
+    )
 
 
 def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | None) -> Tensor:
@@ -55,8 +94,8 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(
             f"{parameter} does not fit: given input of shape {tuple(rows.shape)} it failed with: "
-            f"{error}. It must return a tensor of shape {wanted}. Sparse X reaches it as flat "
-            "rows; images need a dense array of shape (n_samples, channels, height, width)."
+            f"{str(error)[:200]} It must return a tensor of shape {wanted}. Sparse X reaches it as "
+            "flat rows; images need a dense array of shape (n_samples, channels, height, width)."
         ) from error
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     fits = isinstance(output, Tensor) and output.ndim == 2 and len(output) == len(rows)

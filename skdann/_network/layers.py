@@ -1,4 +1,4 @@
-"""Layers of our own: fully connected ones, whose gradient is also written out by hand."""
+"""The package's own layers: fully connected ones, whose gradient is also written out by hand."""
 
 from __future__ import annotations
 
@@ -79,7 +79,10 @@ def _linear(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Lin
 
 
 def is_ours(part: nn.Module) -> bool:
-    """Tell a part made here from a user's, which may draw globally and work in place."""
+    """Tell whether a part is made of the package's layers.
+
+    A custom module may draw random numbers from torch's global generator and change its input.
+    """
     return type(part) is MultilayerPerceptron
 
 

@@ -1,12 +1,13 @@
 """The network: feature extractor, label predictor, domain classifier, and their assembly.
 
-Modules hold weights and nothing else. They emit logits; chance, lambda and losses come from
-outside. Shapes in the docstrings: n rows of any shape in, ``n_embedding`` features between
-the parts, one logit per class or per domain out.
+Modules hold weights and return logits. Random generators and lambda are arguments, and losses
+are computed elsewhere. Shapes in the docstrings: n rows of any shape in, ``n_embedding`` features
+between the parts, one logit per class or per domain out.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,16 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from skdann._network.conditioning import MultilinearConditioning
-from skdann._network.custom_parts import Part, _given_part, _try_part
+from skdann._network.custom_parts import Part, _try_part, given_part
 from skdann._network.layers import MultilayerPerceptron, _apply, is_ours
 from skdann._network.reversal import reverse_gradient
 from skdann._network.scaling import InputScaling
+from skdann._torch.compat import counted_multiply_adds
 from skdann._torch.randomness import PrivateRandomness, RandomStreams
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the parts are to be: the parameters of the same names in `DANNClassifier`."""
+    """Sizes and modules of the three parts: parameters of the same names in `DANNClassifier`."""
 
     hidden_layer_sizes: tuple[int, ...]
     activation: str
@@ -39,6 +41,9 @@ class Architecture:
 
 class DomainAdversarialNetwork(nn.Module):
     """The three parts of Ganin et al. (2016), figure 1.
+
+    Called on raw rows, as after training, it returns their label logits. A training step calls
+    `adversarial_logits` instead.
 
     Parameters
     ----------
@@ -63,7 +68,9 @@ class DomainAdversarialNetwork(nn.Module):
         self.domain_classifier = domain_classifier
         self.conditioning = conditioning
         self.input_scaling: InputScaling | None = None
-        # The target's class shares that source rows are weighted for; None weighs them equally.
+        # Of one row in a forward pass; set by `build_network`.
+        self.multiply_adds = 0
+        # Class shares of the target by which source rows are weighted; None: no such weights.
         self.target_shares: Tensor | None
         self.register_buffer("target_shares", None)
 
@@ -73,7 +80,7 @@ class DomainAdversarialNetwork(nn.Module):
         return self.feature_extractor, self.label_predictor, self.domain_classifier
 
     def scaled(self, X: Tensor, domain: Tensor | int | None = None) -> Tensor:
-        """Return rows as the feature extractor wants them; see `InputScaling`."""
+        """Return rows with the input scaling applied; see `InputScaling`."""
         return X if self.input_scaling is None else self.input_scaling(X, domain)
 
     def embed(self, X: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -92,36 +99,53 @@ class DomainAdversarialNetwork(nn.Module):
     ) -> Tensor:
         """Return (n, n_domains); column 0 is the source.
 
-        `label_logits` of the same rows are for the conditioning; None lets the network find them.
+        `label_logits` of the same rows are for the conditioning; None computes them if needed.
         """
         if self.conditioning is not None:
             logits = self.label_logits(embedding) if label_logits is None else label_logits
             embedding = self.conditioning(embedding, logits.detach().softmax(dim=1))
         return _apply(self.domain_classifier, embedding, generator)
 
-    def forward(
+    def forward(self, X: Tensor) -> Tensor:
+        """Return the label logits of raw rows, which count as target rows for the input scaling.
+
+        For tools that call a module on a tensor: ``torch.export``, ``torch.jit.trace`` and others.
+
+        Parameters
+        ----------
+        X : float32 Tensor of shape (n, *row_shape)
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+        """
+        return self.label_logits(self.embed(self.scaled(X)))
+
+    def adversarial_logits(
         self,
         X: Tensor,
         n_source: int,
         coefficient: Tensor,
+        *,
         label_dropout: torch.Generator | None = None,
         domain_dropout: torch.Generator | None = None,
         label_target: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Return label logits of the source rows and domain logits of all rows.
+        """Return label logits of the source rows, and domain logits of all rows behind a reversal.
 
         Parameters
         ----------
         X : Tensor of shape (n, *row_shape)
             Scaled, source rows first, then target rows: both pass the feature extractor at once.
         n_source : int
-            How many of the rows are the source's.
+            How many of the rows are source rows.
         coefficient : Tensor of shape ()
             Lambda of the gradient reversal layer.
         label_dropout, domain_dropout : torch.Generator
-            Where dropout masks on the way to the label and in the domain classifier come from.
+            For the dropout masks of feature extractor and label predictor, and of the domain
+            classifier.
         label_target : bool, default=False
-            Whether label logits of the target rows are wanted too. Conditioning wants them.
+            Whether to return label logits of the target rows too. Conditioning needs them.
 
         Returns
         -------
@@ -135,6 +159,14 @@ class DomainAdversarialNetwork(nn.Module):
         return label_logits, self.domain_logits(reversed_embedding, domain_dropout, label_logits)
 
 
+class Ensemble(nn.ModuleList):
+    """Several networks as one module; called on raw rows it returns their joint label logits."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return (n, n_classes): the softmax of it is the mean of the networks' softmaxes."""
+        return joint_output(list(self), X, "label_logits")  # type: ignore[arg-type]
+
+
 def build_network(
     architecture: Architecture,
     row_shape: tuple[int, ...],
@@ -142,7 +174,7 @@ def build_network(
     n_domains: int,
     streams: RandomStreams,
 ) -> DomainAdversarialNetwork:
-    """Return a new network; parts that the user gave are copied or called with their sizes.
+    """Return a new network; modules that the user gave are copied, callables called with sizes.
 
     Parameters
     ----------
@@ -151,48 +183,92 @@ def build_network(
         Shape of one row of `X`.
     n_classes, n_domains : int
     streams : RandomStreams
-        Where initial weights come from.
+        For the initial weights.
 
     Raises
     ------
     ValueError
-        Where a part of the user's does not fit the sizes, naming the parameter.
+        Where a custom part does not fit the sizes, naming the parameter.
     """
-    a = architecture
+    # Two rows of zeros, passed from part to part to find out the sizes between them.
+    rows = torch.zeros((2, *row_shape))
     n_inputs = row_shape[0] if len(row_shape) == 1 else row_shape
-    probe = torch.zeros((2, *row_shape))
-
-    def own(n_in: Any, hidden: tuple[int, ...], n_out: int | None, init: torch.Generator) -> Any:
-        return MultilayerPerceptron(n_in, hidden, n_out, a.activation, a.dropout, init)
-
-    def given(value: Any) -> Any:
-        return None if isinstance(value, tuple) else value
-
-    def hidden(value: Any) -> tuple[int, ...]:
-        return value if isinstance(value, tuple) else ()
-
-    feature_extractor = _given_part(
-        "feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules
-    ) or own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
-    embedding = _try_part("feature_extractor", feature_extractor, probe, None)
-    n_embedding = embedding.shape[1]
-    sizes = (n_embedding, n_classes)
-    label_predictor = _given_part(
-        "label_predictor", given(a.label_predictor), sizes, streams.label_modules
-    ) or own(n_embedding, hidden(a.label_predictor), n_classes, streams.label_init)
+    part = functools.partial(_new_part, architecture)
+    given = architecture.feature_extractor
+    feature_extractor = part(
+        "feature_extractor",
+        architecture.hidden_layer_sizes if given is None else given,
+        (n_inputs,),
+        streams.feature_init,
+        streams.label_modules,
+    )
+    embedding = _try_part("feature_extractor", feature_extractor, rows, None)
+    sizes = (embedding.shape[1], n_classes)
+    label_predictor = part(
+        "label_predictor",
+        architecture.label_predictor,
+        sizes,
+        streams.label_init,
+        streams.label_modules,
+    )
     _try_part("label_predictor", label_predictor, embedding, n_classes)
     conditioning = None
-    if a.conditioning == "multilinear":
+    if architecture.conditioning == "multilinear":
         conditioning = MultilinearConditioning.drawn(*sizes, streams.domain_init)
         embedding = conditioning(embedding, embedding.new_zeros((len(embedding), n_classes)))
-    n_inputs = embedding.shape[1]
-    sizes = (n_inputs, n_domains)
-    domain_classifier = _given_part(
-        "domain_classifier", given(a.domain_classifier), sizes, streams.domain_modules
-    ) or own(n_inputs, hidden(a.domain_classifier), n_domains, streams.domain_init)
+    domain_classifier = part(
+        "domain_classifier",
+        architecture.domain_classifier,
+        (embedding.shape[1], n_domains),
+        streams.domain_init,
+        streams.domain_modules,
+    )
     _try_part("domain_classifier", domain_classifier, embedding, n_domains)
     parts = feature_extractor, label_predictor, domain_classifier
-    return DomainAdversarialNetwork(*parts, conditioning)
+    network = DomainAdversarialNetwork(*parts, conditioning)
+    network.multiply_adds = _multiply_adds(network, rows)
+    return network
+
+
+def _new_part(
+    architecture: Architecture,
+    parameter: str,
+    given: tuple[int, ...] | Part,
+    sizes: tuple[Any, ...],
+    init: torch.Generator,
+    randomness: PrivateRandomness,
+) -> nn.Module:
+    """Return a part: fully connected layers of given sizes, or what the user gave.
+
+    `sizes` are the width of what comes in and, for a part that makes logits, their number.
+    """
+    if isinstance(given, tuple):
+        n_outputs = sizes[1] if len(sizes) > 1 else None
+        options = architecture.activation, architecture.dropout
+        return MultilayerPerceptron(sizes[0], given, n_outputs, *options, init)
+    return given_part(parameter, given, sizes, randomness)
+
+
+def _multiply_adds(network: DomainAdversarialNetwork, rows: Tensor) -> int:
+    """Return about how many multiply-adds a row takes in one forward pass of all three parts.
+
+    Fully connected layers multiply once for each weight. A convolution uses each weight many
+    times: custom parts are measured.
+    """
+    of_weights = sum(parameter.numel() for parameter in network.parameters())
+    if all(map(is_ours, network.parts)):
+        return of_weights
+
+    def forward() -> None:
+        embedding = network.embed(rows)
+        network.domain_logits(embedding, None, network.label_logits(embedding))
+
+    try:
+        with torch.no_grad():
+            measured = counted_multiply_adds(forward) // len(rows)
+    except Exception:  # a compiled or scripted module may not run inside the counter
+        measured = 0
+    return max(of_weights, measured)  # nor does the counter know every operator
 
 
 def joint_output(
@@ -203,9 +279,9 @@ def joint_output(
 ) -> Tensor:
     """Return the "embedding", "label_logits" or "domain_logits" of one or several networks.
 
-    Embeddings of several networks stand side by side. Their logits are averaged as
-    probabilities: the softmax of what is returned is the mean of the networks' softmaxes.
-    `domain` says where the rows are from, for their scaling.
+    Embeddings of several networks are concatenated. Their logits are averaged as probabilities:
+    the softmax of what is returned is the mean of the networks' softmaxes. `domain` is the code of
+    the rows' domain (0 for the source), for the input scaling; None for new target rows.
 
     Returns
     -------
@@ -226,7 +302,7 @@ def may_draw_globally(
 ) -> AbstractContextManager[None]:
     """Return the context in which `parts` may run in training mode.
 
-    Our own modules draw from the generator that they are given; a user's may draw from
-    torch's global one, which is exchanged for a private one meanwhile.
+    The package's layers draw from the generator that they get as an argument. Custom modules may
+    draw from torch's global generator, which is exchanged for a private one in this context.
     """
     return nullcontext() if all(map(is_ours, parts)) else randomness.active()

@@ -53,7 +53,7 @@ def reverse_gradient(x: Tensor, coefficient: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skdann._reversal import reverse_gradient
+    >>> from skdann._network.reversal import reverse_gradient
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
     >>> reverse_gradient(x, torch.tensor(0.5)).sum().backward()
     >>> x.grad

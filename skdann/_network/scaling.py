@@ -32,8 +32,9 @@ class InputScaling(nn.Module):
     Parameters
     ----------
     shift, factor : float32 ndarray of shape (n_codes, *row_shape)
-        What is subtracted, and then multiplied by. One line serves all rows; several are for the
-        source, each target domain, and, as the last one, rows of an unknown target domain.
+        What is subtracted, and what the difference is multiplied by. With ``n_codes`` 1 the same
+        for all rows; otherwise element 0 is for source rows, 1 for the first target domain, and
+        so on, and the last element for rows of an unknown target domain.
     """
 
     shift: Tensor
@@ -49,8 +50,10 @@ class InputScaling(nn.Module):
 
         `domain` is the code of all rows or of each, 0 for the source; None for new target rows.
         """
-        if domain is None or len(self.shift) == 1:
-            domain = -1 if domain is None else 0
+        if domain is None:
+            domain = -1
+        elif len(self.shift) == 1:  # the same statistics for every domain
+            domain = 0
         scaled = (X - self.shift[domain]).mul_(self.factor[domain])
         return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
 

@@ -17,11 +17,22 @@ import torch
 # threads gain little where cores are free, and lose tenfold where another process uses them.
 _WORTH_A_SECOND_THREAD = 200_000_000
 
+# Guards the two numbers below, and torch's setting while it is read and changed.
 _LOCK = threading.Lock()
 
-_inside = 0
+_threads_inside = 0
 
-_before = 0
+_setting_outside = 0
+
+
+class _OfThisThread(threading.local):
+    """How deep this thread is in `threads_for`, and the setting that it goes back to."""
+
+    depth = 0
+    before = 0
+
+
+_mine = _OfThisThread()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -43,7 +54,13 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 @contextmanager
 def threads_for(multiply_adds: int) -> Iterator[None]:
-    """Run the block on one thread if a step is that small, else on as many as torch has set."""
+    """Run the block on one thread if its steps are small, else on as many as torch has set.
+
+    Parameters
+    ----------
+    multiply_adds : int
+        Of one forward pass of a batch.
+    """
     if multiply_adds >= _WORTH_A_SECOND_THREAD:
         yield
         return
@@ -55,17 +72,28 @@ def threads_for(multiply_adds: int) -> Iterator[None]:
 
 
 def _enter() -> None:
-    """Remember the setting, unless another fit in this process already has."""
-    global _inside, _before
+    """Remember this thread's setting, and set it to one.
+
+    Torch's setting belongs to each Python thread, but a new thread starts with what was set last
+    in any: where that was done here, the setting from before is what it goes back to.
+    """
+    global _threads_inside, _setting_outside
     with _LOCK:
-        if _inside == 0:
-            _before = torch.get_num_threads()
-        _inside += 1
-    torch.set_num_threads(1)
+        if _mine.depth == 0:
+            setting = torch.get_num_threads()
+            if _threads_inside == 0:
+                _setting_outside = setting
+            _mine.before = _setting_outside if setting == 1 else setting
+            _threads_inside += 1
+            torch.set_num_threads(1)
+        _mine.depth += 1
 
 
 def _leave() -> None:
-    global _inside
+    """Go back to this thread's setting, at the end of the outermost block only."""
+    global _threads_inside
     with _LOCK:
-        _inside -= 1
-    torch.set_num_threads(_before)
+        _mine.depth -= 1
+        if _mine.depth == 0:
+            _threads_inside -= 1
+            torch.set_num_threads(_mine.before)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-# Code that isn't ours (modules of the user's) draws from torch's global generator, which all
-# threads share: such code runs under this lock, see `PrivateRandomness`.
+# Custom modules draw from torch's global generator, which all threads share: they run under this
+# lock, see `PrivateRandomness`.
 _GLOBAL_GENERATOR = threading.RLock()
 
 
@@ -94,7 +94,7 @@ class RandomStreams:
 
     @property
     def key(self) -> tuple[int, ...]:
-        """Seeds; equal for streams that started equal, which stay so if equally much is drawn."""
+        """The seeds: equal keys give equal numbers, as long as equally many are drawn."""
         inits = self.feature_init, self.label_init, self.domain_init
         seeded = (*inits, self.label_dropout, self.domain_dropout)
         return tuple(generator.initial_seed() for generator in seeded)
@@ -106,9 +106,9 @@ def random_streams(
     epochs_before: int = 0,
     n_members: int = 1,
 ) -> list[RandomStreams]:
-    """Return the streams that `random_state` stands for, of each member of an ensemble.
+    """Return the streams of each member of an ensemble, all made from one `random_state`.
 
-    The first member's are those of a single network.
+    The streams of the first member are those of a single network.
 
     Parameters
     ----------
@@ -164,12 +164,22 @@ def draw_keep_masks_(
     words = torch.empty((len(masks), -(-n_units // 4)), dtype=torch.int64, device=masks.device)
     for of_mask, generator in zip(words, generators, strict=True):
         of_mask.random_(-(2**63), None, generator=generator)
+    # Each 64-bit word is four signed 16-bit numbers, uniform from -32768 to 32767: a unit is kept
+    # if its number is among the lowest `kept` of these 65536.
     bits = words.view(torch.int16)[:, :n_units].reshape(masks.shape)
-    kept = min(max(round((1.0 - share) * 2**16), 1), 2**16 - 1)  # of 65536 values
+    kept = min(max(round((1.0 - share) * 2**16), 1), 2**16 - 1)
     return torch.lt(bits, kept - 2**15, out=masks).mul_(2**16 / kept)
 
 
 def entropy_of(random_state: int | np.random.RandomState | None) -> int:
+    """Return the integer from which all streams of a fit are made.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        An int is returned as it is, a RandomState is drawn from once, and None takes fresh entropy
+        from the operating system.
+    """
     if random_state is None:
         # SeedSequence gathers entropy of its own; numpy's global state stays as it is.
         return int(np.random.SeedSequence().generate_state(1)[0])

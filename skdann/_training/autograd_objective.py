@@ -1,7 +1,7 @@
 """The objective of one batch by autograd, for any modules: forward pass, gradient, logits.
 
-`AutogradObjective` states what a gradient step is; `_stacked` does the same for many of our
-own networks at once, by a gradient that was derived by hand.
+`AutogradObjective` states what a gradient step is. `StackedObjective` does the same for many
+networks of the package's own layers at once, with the gradient derived by hand.
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ from torch import Tensor
 from skdann._data.batches import Batch
 from skdann._network.network import DomainAdversarialNetwork, may_draw_globally
 from skdann._torch.randomness import RandomStreams
-from skdann._training.losses import (
-    certainty_weights,
-    cross_entropy,
-    multiplied,
-    negative_information,
-)
+from skdann._training.losses import cross_entropy, negative_information
 
 
 class Logits(NamedTuple):
-    """What the k networks of an objective said about their batch, detached.
+    """The outputs of k networks for their batch, detached.
 
     Attributes
     ----------
@@ -38,20 +33,17 @@ class Logits(NamedTuple):
 
 @dataclass(frozen=True)
 class ObjectiveTerms:
-    """What the objective of a step is made of, besides label and domain loss as in the paper.
+    """Terms of the objective besides the paper's label and domain loss.
 
     Attributes
     ----------
     target_information : bool
-        Whether the target rows' predictions are part of it.
+        Whether the information of the target rows' predictions is one.
     domain_label_smoothing : float in [0, 1)
-    entropy_weighting : bool
-        Whether rows count in the domain loss by how sure their label is.
     """
 
     target_information: bool = False
     domain_label_smoothing: float = 0.0
-    entropy_weighting: bool = False
 
 
 class Strengths(NamedTuple):
@@ -62,7 +54,8 @@ class Strengths(NamedTuple):
     reversal : Tensor
         Lambda.
     target_information : Tensor
-        Of minus the information of the target rows' predictions.
+        Weight of the mutual information of target rows and their predicted labels, which is
+        maximised.
     """
 
     reversal: Tensor
@@ -77,7 +70,7 @@ class AutogradObjective:
     network : DomainAdversarialNetwork
         In training mode.
     streams : RandomStreams
-        Where dropout draws from.
+        Holds the generators of dropout masks.
     terms : ObjectiveTerms
     """
 
@@ -104,12 +97,14 @@ class AutogradObjective:
         streams, terms, n_source = self._streams, self._terms, len(y)
         self._network.zero_grad()
         with may_draw_globally(streams.label_modules, *self._network.parts):
-            label_logits, domain_logits = self._network(
-                *(X, n_source, strengths.reversal[0]),
-                *(streams.label_dropout, streams.domain_dropout, self._label_target),
+            label_logits, domain_logits = self._network.adversarial_logits(
+                X,
+                n_source,
+                strengths.reversal[0],
+                label_dropout=streams.label_dropout,
+                domain_dropout=streams.domain_dropout,
+                label_target=self._label_target,
             )
-        if terms.entropy_weighting:
-            domain_weight = multiplied(certainty_weights(label_logits, n_source), domain_weight)
         loss = cross_entropy(label_logits[:n_source], y, label_weight) + cross_entropy(
             domain_logits, domain, domain_weight, terms.domain_label_smoothing
         )
@@ -155,8 +150,7 @@ class AutogradObjective:
 
 def labels_target(network: DomainAdversarialNetwork, terms: ObjectiveTerms) -> bool:
     """Tell whether an adversarial step needs the label logits of target rows."""
-    wanted = terms.target_information or terms.entropy_weighting
-    return wanted or network.conditioning is not None
+    return terms.target_information or network.conditioning is not None
 
 
 def _first(batch: Batch) -> Batch:

@@ -22,8 +22,8 @@ def shares_of_source(data: TrainingData) -> np.ndarray:
 class ClassWeights:
     """Weighs source rows by target share / source share of their class, for k networks.
 
-    In the label loss and, against target rows of weight 1, in the domain loss (Combes et al.
-    2020): source rows then have the class shares of the target.
+    The weights count in the label loss, and in the domain loss, where target rows weigh 1. Source
+    rows then have the class shares of the target (Combes et al., 2020).
 
     Parameters
     ----------
@@ -48,6 +48,6 @@ class ClassWeights:
 
 
 def class_weights(target_shares: Tensor, data: TrainingData) -> Tensor:
-    """Return the float32 weight of each class; a class without source rows has none."""
+    """Return the float32 weight of each class; 0 for a class without source rows."""
     source = torch.from_numpy(shares_of_source(data)).to(target_shares)
     return torch.where(source > 0, target_shares / source.clamp_min(1e-12), 0.0).float()

@@ -1,17 +1,19 @@
-"""The record of an epoch: logits and codes to the means that `history_` shows."""
+"""Epoch means: logits and codes of all steps to the figures of `history_`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import torch
+from skorch.history import History
 from torch import Tensor
 
-from skdann._data.batches import Batch, stacked
+from skdann._data.batches import Batch, with_leading_axis
 from skdann._training.autograd_objective import Logits
 from skdann._training.losses import hits, row_losses
 
-# Losses are read back, and looked at for NaN, once in so many steps; sooner where the logits
-# of so many would take more than this.
+# Losses are read back from the device, and checked for NaN, once in this many steps; sooner if
+# the logits of the steps in between would take more than these bytes.
 _STEPS_PER_READING = 256
 
 _BYTES_PER_READING = 16 * 2**20
@@ -28,17 +30,17 @@ class RunningMeans:
         self._count = 0
 
     def add(self, logits: Logits, batch: Batch) -> None:
-        """Take in one step.
+        """Add one step.
 
-        The logits are copied to where those of all waiting steps are: if they were kept, each
-        would pin the memory around it, many times its own.
+        The logits are copied. They are views of larger tensors, which could not be freed as long
+        as the logits were kept.
         """
         if self._logits is None:
             self._logits = _room_for(logits)
         for room, values in zip(self._logits, logits, strict=True):
             if room is not None and values is not None:
                 room[len(self._batches)].copy_(values)
-        self._batches.append(batch._replace(X=batch.y))  # X may go
+        self._batches.append(batch._replace(X=batch.y))  # X is not needed: it can be freed
         if len(self._batches) == len(self._logits.label):
             self._read()
 
@@ -70,8 +72,8 @@ class RunningMeans:
 
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
     """Return figures of all rows of some steps, each of shape (n_steps, k, n)."""
-    batches = stacked(steps)
-    label, domain = logits.label.mT, logits.domain  # in columns, as `_stacked` has them
+    batches = with_leading_axis(steps)
+    label, domain = logits.label.mT, logits.domain  # in columns, as `StackedObjective` has them
     figures = {"label_loss": row_losses(label, batches.y, batches.label_weight, dim=-2)}
     if domain is not None and batches.domain is not None:
         weight = batches.domain_weight
@@ -81,16 +83,27 @@ def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:
 
 
 def _room_for(logits: Logits) -> Logits:
-    """Return memory for the logits of some steps, along a leading axis; columns stay together."""
+    """Return memory for the logits of some steps, along a leading axis, in columns."""
     step_bytes = sum(4 * values.numel() for values in logits if values is not None)
     n_steps = max(1, min(_STEPS_PER_READING, _BYTES_PER_READING // step_bytes))
     rooms = [None if one is None else one.new_empty((n_steps, *one.mT.shape)).mT for one in logits]
     return Logits(*rooms)  # type: ignore[arg-type]
 
 
-def mean_loss(logits: Tensor, codes: Tensor, weight: np.ndarray | None) -> float:
-    """Return the mean cross-entropy of rows, weighted unless all weights are 0."""
-    weights = None
-    if weight is not None and weight.any():
-        weights = torch.from_numpy(weight / weight.mean())
-    return float(row_losses(logits, codes, weights).mean())
+def record_figures(history: History, members: Sequence[dict[str, float]]) -> None:
+    """Record an epoch's figures: means over all networks, and for several those of each.
+
+    Parameters
+    ----------
+    history : skorch.history.History
+        Its last row gets the figures.
+    members : sequence of k dicts
+        The figures of each network, of the same names.
+    """
+    for name in members[0]:
+        values = [row[name] for row in members if name in row]
+        history.record(name, sum(values) / len(values))
+    if len(members) > 1:
+        before = history[-1].get("members", [{} for _ in members])
+        both = [{**old, **new} for old, new in zip(before, members, strict=True)]
+        history.record("members", both)

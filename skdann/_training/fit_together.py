@@ -17,15 +17,17 @@ from torch import Tensor
 
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import domain_codes
-from skdann._data.record import TrainingData, unwatched
+from skdann._data.record import TrainingData
 from skdann._data.rows import Rows, RowTables
 from skdann._data.splits import split_validation
 from skdann._network.network import DomainAdversarialNetwork, build_network
 from skdann._network.scaling import fit_scaling
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import RandomStreams, random_streams
-from skdann._training.net import AdversarialNet, EpochData, TrainingPlan
+from skdann._training import surgery
+from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
+from skdann._training.plan import TrainingPlan
 from skdann._training.settings import Settings, passes, resolved
 
 
@@ -139,7 +141,7 @@ def train_on(
 
 def joined(several: Sequence[Trained]) -> Trained:
     """Return one ensemble of the networks of several nets that were trained on the same rows."""
-    net = AdversarialNet.joined([one.net for one in several])
+    net = surgery.joined([one.net for one in several])
     return Trained(net, tuple(settings for one in several for settings in one.settings))
 
 
@@ -206,9 +208,8 @@ def _batches(
     tables: RowTables,
     with_target: bool,
 ) -> DomainBatches:
-    data = data if with_target else unwatched(data)
-    order = streams.source_order, streams.target_order
-    return DomainBatches(data, batch_size, *order, tables, streams.key)
+    orders = streams.source_order, streams.target_order
+    return DomainBatches(data, batch_size, *orders, tables, streams.key, with_target=with_target)
 
 
 def _new_networks(
@@ -275,7 +276,7 @@ def _train(fits: Sequence[_Fit], device: torch.device, trial: bool) -> list[Adve
     nets, first = [], 0
     for fit in fits:
         members = range(first, first + len(fit.networks))
-        nets.append(net.taken_out(members))
+        nets.append(surgery.taken_out(net, members))
         first = members.stop
     return nets
 
@@ -289,7 +290,7 @@ def _new_net(fits: Sequence[_Fit], device: torch.device, trial: bool = False) ->
     unobserved = len(fits) > 1 and not callbacks
     return AdversarialNet(
         [network for fit in fits for network in fit.networks],
-        plan=replace(plan, unobserved=unobserved, trial=trial),
+        plan=replace(plan, unobserved=unobserved, trial=trial or len(fits) > 1),
         device=device,
         callbacks=callbacks,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -36,12 +37,12 @@ def cross_entropy(
     Returns
     -------
     Tensor of shape ()
-        In nats; ``log(n_codes)`` is what a guess by equal chances pays.
+        In nats; ``log(n_codes)`` for equal probabilities.
 
     Examples
     --------
     >>> import torch
-    >>> from skdann._losses import cross_entropy
+    >>> from skdann._training.losses import cross_entropy
     >>> cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
     tensor(0.6931)
     """
@@ -66,7 +67,8 @@ def cross_entropy_gradient(
     codes : int64 Tensor of shape (k, n_rows)
     weights : Tensor of shape (k, n_rows), default=None
     dim : int, default=-1
-        Where the codes are. A softmax over columns takes a tenth of one over short rows.
+        The axis of the codes. With few codes, a softmax over columns (``dim=1``) takes a tenth of
+        the time of one over rows.
     smoothing : float in [0, 1), default=0
 
     Returns
@@ -74,6 +76,7 @@ def cross_entropy_gradient(
     Tensor of the shape of `logits`
         Of the sum of the k losses: each row's softmax minus its one-hot code, weighted.
     """
+    # Smoothed truth: 1 - smoothing at the right code, plus smoothing / n_codes at every code.
     gradient = torch.softmax(logits, dim=dim)
     if smoothing:
         gradient.sub_(smoothing / logits.shape[dim])
@@ -86,7 +89,7 @@ def cross_entropy_gradient(
 def row_losses(
     logits: Tensor, codes: Tensor, weights: Tensor | None = None, dim: int = -1
 ) -> Tensor:
-    """Return weight times cross-entropy of each row; `dim` is where the logits' codes are."""
+    """Return weight times cross-entropy of each row; `dim` is the axis of the codes."""
     losses = -torch.log_softmax(logits, dim=dim).gather(dim, codes.unsqueeze(dim)).squeeze(dim)
     return losses if weights is None else weights * losses
 
@@ -112,39 +115,36 @@ def negative_information_gradient(logits: Tensor, dim: int = -1) -> Tensor:
 
     `logits` are of shape (k, n_rows, n_codes), or (k, n_codes, n_rows) for a `dim` of 1.
     """
-    rows = 3 - dim % 3
+    rows = 2 if dim == 1 else 1
     n_rows = logits.shape[rows]
     log_proba = torch.log_softmax(logits, dim=dim)
     proba = log_proba.exp()
+    # log (mean probability / probability) of each row and code; the mean's own derivative cancels.
     ratio = torch.logsumexp(log_proba, dim=rows, keepdim=True) - math.log(n_rows) - log_proba
     ratio.sub_((proba * ratio).sum(dim=dim, keepdim=True))
     return ratio.mul_(proba).mul_(1.0 / n_rows)
 
 
-def certainty_weights(logits: Tensor, n_source: int, dim: int = -1) -> Tensor:
-    """Return a weight for each row, larger where the predicted label is certain.
+def guess_loss(target_domain: np.ndarray | None) -> float:
+    """Return the domain loss of the best guess that does not look at the rows, in nats.
 
-    ``1 + exp(-entropy)``, with mean 1 over each domain's rows (CDAN+E, Long et al. 2018).
+    Half of the rows are source rows, so each domain is guessed by its share of a batch: log 2, plus
+    half the entropy of the target domains' shares. With one target domain it is log 2.
 
     Parameters
     ----------
-    logits : Tensor of shape (..., n_rows, n_codes), or (..., n_codes, n_rows) for a `dim` of -2
-        Source rows first.
-    n_source : int
-    dim : int, default=-1
-
-    Returns
-    -------
-    Tensor of shape (..., n_rows), detached
+    target_domain : int64 ndarray of shape (n_target,), or None
+        Codes of the target rows, from 1.
     """
-    log_proba = torch.log_softmax(logits.detach(), dim=dim)
-    certainty = (log_proba.exp() * log_proba).sum(dim=dim).exp_().add_(1.0)
-    domains = certainty[..., :n_source], certainty[..., n_source:]
-    return torch.cat([rows / rows.mean(dim=-1, keepdim=True) for rows in domains], dim=-1)
+    if target_domain is None:
+        return math.log(2)
+    counts = np.bincount(target_domain)
+    shares = counts[counts > 0] / len(target_domain)
+    return math.log(2) - 0.5 * float((shares * np.log(shares)).sum())
 
 
 def multiplied(weight: Tensor, other: Tensor | None) -> Tensor:
-    """Return the product of weights, of which the second may be missing."""
+    """Return the product of weights; None as the second is a weight of 1."""
     return weight if other is None else weight * other
 
 

@@ -1,14 +1,17 @@
-"""Optimizers: the parameters `optimizer`, `lr` and `weight_decay` to a factory that was tried."""
+"""Optimizers: `optimizer`, `lr` and `weight_decay` to a factory, which is tried before training."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from skdann._torch.compat import fused_adam_step
 
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
 
@@ -20,45 +23,46 @@ class OptimizerFactory:
     Attributes
     ----------
     make : callable
-    settings : sequence of k dicts
-        What `make` gets for the parameters of each network.
+    arguments : sequence of k dicts
+        The keyword arguments of `make` for the parameters of each network.
     """
 
     make: MakeOptimizer
-    settings: Sequence[dict[str, float]]
+    arguments: Sequence[dict[str, float]]
 
     def __call__(self, networks: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
-        """Make it, with one group of parameters for networks of equal settings."""
+        """Make it, with one group of parameters for all networks with equal arguments."""
         groups: dict[tuple[float, ...], dict[str, Any]] = {}
-        for setting, parameters in zip(self.settings, networks, strict=True):
-            group = groups.setdefault(tuple(setting.values()), {"params": [], **setting})
+        for arguments, parameters in zip(self.arguments, networks, strict=True):
+            key = tuple(arguments.values())
+            group = groups.setdefault(key, {"params": [], **arguments})
             group["params"].extend(parameters)
         several = list(groups.values())
-        first = self.settings[0]
+        first = self.arguments[0]
         return self.make(several if len(several) > 1 else several[0]["params"], **first)
 
     def of(self, networks: Sequence[int]) -> OptimizerFactory:
         """Return the factory for some of the networks."""
-        return replace(self, settings=[self.settings[i] for i in networks])
+        return replace(self, arguments=[self.arguments[i] for i in networks])
 
     def with_others(self, others: Sequence[OptimizerFactory]) -> OptimizerFactory:
         """Return the factory for these networks and those of others."""
-        settings = [one for factory in (self, *others) for one in factory.settings]
-        return replace(self, settings=settings)
+        arguments = [one for factory in (self, *others) for one in factory.arguments]
+        return replace(self, arguments=arguments)
 
 
 class JointAdam:
-    """Takes the steps of a fused Adam, all of whose parameters have a gradient in every step.
+    """A fused Adam for parameters that all have a gradient in every step.
 
-    Adam counts the steps of each parameter by itself, which for a hundred small ones takes several
-    times as long as the arithmetic. Here one count serves all; the numbers are Adam's.
+    Torch's Adam counts the steps of each parameter by itself, which for a hundred small ones takes
+    several times as long as the arithmetic. Here one count serves all; the numbers are the same.
 
     Parameters
     ----------
     optimizer : torch.optim.Adam
-        Gives the parameters and, in each step, their settings.
+        Its ``param_groups`` are read in each step: learning rates may change.
     gradients : sequence of pairs of Parameter and Tensor
-        Where the gradients of its parameters will be.
+        The tensors that hold the gradients of its parameters when a step is taken.
     """
 
     def __init__(
@@ -81,22 +85,7 @@ class JointAdam:
         for group, (values, grads, first, second) in zip(
             self.param_groups, self._tensors, strict=True
         ):
-            beta1, beta2 = group["betas"]
-            torch._fused_adam_(
-                values,
-                grads,
-                first,
-                second,
-                [],
-                [self._count] * len(values),
-                lr=group["lr"],
-                beta1=beta1,
-                beta2=beta2,
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=group["maximize"],
-            )
+            fused_adam_step(group, values, grads, first, second, self._count)
 
 
 def can_be_joint(optimizer: torch.optim.Optimizer) -> bool:
@@ -109,9 +98,10 @@ def can_be_joint(optimizer: torch.optim.Optimizer) -> bool:
 def optimizer_factory(
     optimizer: str | MakeOptimizer, lr: Sequence[float], weight_decay: Sequence[float]
 ) -> OptimizerFactory:
-    """Return the factory of the optimizer of several networks, tried once.
+    """Return the factory of the optimizer of several networks, after having tried it once.
 
-    A partial keeps what it fixes: ``partial(AdamW, lr=0.1)`` trains with 0.1 whatever `lr` is.
+    A partial keeps what it fixes: ``partial(AdamW, lr=0.1)`` trains with 0.1 whatever `lr` is. An
+    optimizer that takes no `weight_decay`, such as ``torch.optim.Rprop``, gets none.
 
     Parameters
     ----------
@@ -125,18 +115,28 @@ def optimizer_factory(
     }
     make = named[optimizer] if isinstance(optimizer, str) else optimizer
     fixed = make.keywords if isinstance(make, functools.partial) else {}
-    settings = [
-        {name: value for name, value in (("lr", one), ("weight_decay", decay)) if name not in fixed}
-        for one, decay in zip(lr, weight_decay, strict=True)
-    ]
-    factory = OptimizerFactory(make, settings)
+    passed = [name for name in ("lr", "weight_decay") if name not in fixed and _takes(make, name)]
+    arguments = []
+    for rate, decay in zip(lr, weight_decay, strict=True):
+        values = {"lr": rate, "weight_decay": decay}
+        arguments.append({name: values[name] for name in passed})
+    factory = OptimizerFactory(make, arguments)
     _try_optimizer(factory, optimizer)
     return factory
 
 
+def _takes(make: MakeOptimizer, name: str) -> bool:
+    """Tell whether an optimizer takes an argument of this name."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):  # no signature to look at
+        return True
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+
+
 def _try_optimizer(factory: OptimizerFactory, optimizer: str | MakeOptimizer) -> None:
     try:
-        made = factory([[nn.Parameter(torch.zeros(1))] for _ in factory.settings])
+        made = factory([[nn.Parameter(torch.zeros(1))] for _ in factory.arguments])
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"optimizer={optimizer!r} can't be made with lr and weight_decay: {error}. Pass a "

@@ -1,70 +1,64 @@
-"""The objective of k networks at once, for networks of our own layers: no autograd.
+"""The objective of k networks at once, without autograd, for the package's own layers.
 
-Small networks are all overhead: a step by autograd is a hundred calls of operators of a few
-microseconds each. Here the weights of k networks lie behind one another, a layer of all of them
-is one batched matrix product, and the gradient is written out by hand. A single network is
-k = 1. The numbers are those of `AutogradObjective`.
+A step of a small network by autograd is mostly overhead: a hundred calls of operators that take a
+few microseconds each. Here the weights of k networks are stacked along a leading axis, a layer of
+all of them is one batched matrix product, and the gradient is written out by hand. A single
+network is k = 1. The numbers are those of `AutogradObjective`.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from skdann._data.batches import Batch, shared_lines
+from skdann._data.batches import Batch, slots_of
 from skdann._network.conditioning import MultilinearConditioning
 from skdann._network.layers import ACTIVATIONS, MultilayerPerceptron, is_ours
 from skdann._network.network import DomainAdversarialNetwork
+from skdann._torch.compat import ACTIVATION_BACKWARD, has_hooks
 from skdann._torch.randomness import RandomStreams, draw_keep_masks_
 from skdann._training.autograd_objective import Logits, ObjectiveTerms, Strengths, labels_target
-from skdann._training.losses import (
-    certainty_weights,
-    cross_entropy_gradient,
-    multiplied,
-    negative_information_gradient,
-)
+from skdann._training.losses import cross_entropy_gradient, negative_information_gradient
 
-# Turn the gradient behind an activation into the one before it, in place, by the values there.
-_aten = torch.ops.aten
-
-DERIVATIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Any]] = {
-    "identity": lambda g, before, after: g,
-    "logistic": lambda g, before, after: _aten.sigmoid_backward.grad_input(g, after, grad_input=g),
-    "tanh": lambda g, before, after: _aten.tanh_backward.grad_input(g, after, grad_input=g),
-    "relu": lambda g, before, after: _aten.threshold_backward.grad_input(g, after, 0, grad_input=g),
-    "gelu": lambda g, before, after: _aten.gelu_backward.grad_input(g, before, grad_input=g),
-}
-
-# In place: these derivatives are told as well by what dropout has left of the values.
-_TOLD_BY_DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
+# Activations whose derivative can be computed from the output after dropout. With these, dropout
+# multiplies the output in place, and the output before it need not be kept.
+_DERIVATIVE_FROM_DROPPED: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": ACTIVATIONS["identity"],
     "relu": torch.relu_,
 }
 
 
 def can_be_stacked(network: DomainAdversarialNetwork) -> bool:
-    """Tell whether the network has only layers of ours, all to be trained and none watched."""
+    """Tell whether the network has only the package's layers, all trained, and no hooks."""
     return (
         all(map(is_ours, network.parts))
-        and not any(
-            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-            for module in network.modules()
-        )
+        and not has_hooks(network)
         and all(parameter.requires_grad for parameter in network.parameters())
+        and all(type(layer) is nn.Linear for layer in _layers(network))
     )
 
 
+def _layers(network: DomainAdversarialNetwork) -> list[nn.Module]:
+    """Return all layers; a callback may have parametrized one, which changes its class."""
+    return [
+        layer
+        for part in network.parts
+        if isinstance(part, MultilayerPerceptron)
+        for layer in part.layers
+    ]
+
+
 def step_bytes(network: DomainAdversarialNetwork, n_rows: int) -> int:
-    """Return about how much memory a step takes for each network of a stack."""
+    """Return about how many bytes a step takes for each network of a stack."""
     weights = [p for p in network.parameters() if p.ndim > 1]
-    # Weights, gradients and two moments; of a unit its value and, on the way back, two gradients,
-    # or what the activation had before and what dropout left behind too.
+    # For each weight: itself, its gradient and Adam's two moments. For each unit of each row: its
+    # value and two gradients and, for some activations, the values before it and after dropout.
     activations = {getattr(part, "activation", None) for part in network.parts}
-    of_unit = 3 if activations <= _TOLD_BY_DROPPED.keys() else 5
+    of_unit = 3 if activations <= _DERIVATIVE_FROM_DROPPED.keys() else 5
     n_units = sum(len(weight) for weight in weights)
     return 4 * (4 * sum(weight.numel() for weight in weights) + of_unit * n_rows * n_units)
 
@@ -80,11 +74,12 @@ class StackedObjective:
     networks : sequence of k DomainAdversarialNetwork
         For which `can_be_stacked` holds.
     streams : sequence of k RandomStreams
-        Where each network's dropout draws from.
+        Hold the generators of each network's dropout masks.
     terms : ObjectiveTerms
-    lasting : bool, default=False
-        Whether these networks take all their steps together. Then equal streams are drawn from
-        once, for all.
+    shared : bool, default=False
+        Whether networks whose generators started with equal seeds share their dropout masks. Only
+        for networks that take all their steps together: the generators of all but the first of
+        them are never drawn from.
     """
 
     def __init__(
@@ -92,33 +87,35 @@ class StackedObjective:
         networks: Sequence[DomainAdversarialNetwork],
         streams: Sequence[RandomStreams],
         terms: ObjectiveTerms,
-        lasting: bool = False,
+        shared: bool = False,
     ) -> None:
         self._networks = networks
         self._terms = terms
         self._label_target = labels_target(networks[0], terms)
         several = [n.conditioning for n in networks if n.conditioning is not None]
         self._conditioning = MultilinearConditioning.stacked(several) if several else None
-        keys: list[Hashable] = [s.key if lasting else i for i, s in enumerate(streams)]
-        self._masks_of, leaders = shared_lines(keys)
-        self._label_dropout = [streams[i].label_dropout for i in leaders]
-        self._domain_dropout = [streams[i].domain_dropout for i in leaders]
+        keys: list[Hashable] = [s.key if shared else i for i, s in enumerate(streams)]
+        self._mask_slots, first_networks = slots_of(keys)
+        self._label_dropout = [streams[i].label_dropout for i in first_networks]
+        self._domain_dropout = [streams[i].domain_dropout for i in first_networks]
         self._features = self._part("feature_extractor")
         self._label = self._part("label_predictor")
 
     @functools.cached_property
     def _domain(self) -> _StackedPart:
-        # Made when it is first used: without target rows it gets no gradient, not even zero.
+        # Made when it is first used. Without target rows it never is, and its parameters have no
+        # gradient, not even zero: an optimizer with weight decay leaves them as they are.
         return self._part("domain_classifier")
 
     def _part(self, name: str) -> _StackedPart:
         parts = [getattr(network, name) for network in self._networks]
-        return _StackedPart(parts, self._masks_of)
+        return _StackedPart(parts, self._mask_slots)
 
     def take_gradients(self, domain: bool) -> list[tuple[nn.Parameter, Tensor]]:
-        """Return the networks' parameters, and where the gradient of each will be.
+        """Return pairs of a parameter and the tensor that holds its gradient after each step.
 
-        No longer in their ``grad``. `domain` tells whether the domain classifier is to learn.
+        From now on the parameters' ``grad`` is not set. `domain` tells whether the domain
+        classifier is trained.
         """
         parts = [self._features, self._label, *([self._domain] if domain else [])]
         return [pair for part in parts for pair in part.take_gradients()]
@@ -132,25 +129,23 @@ class StackedObjective:
         batch : Batch with a leading axis of length k
         strengths : Strengths of k networks
         """
-        n_source, weight = batch.y.shape[1], batch.domain_weight
-        embedding = self._features.forward(batch.X, self._label_dropout)
+        n_source = batch.y.shape[1]
+        embedding = self._features.forward(batch.X, self._label_dropout)  # (k, n, n_embedding)
         labelled = embedding if self._label_target else embedding[:, :n_source]
-        all_label_logits = self._label.forward(labelled, self._label_dropout)
+        all_label_logits = self._label.forward(labelled, self._label_dropout)  # in columns
         label_logits = all_label_logits[:, :, :n_source]
-        if self._terms.entropy_weighting:
-            weight = multiplied(certainty_weights(all_label_logits, n_source, dim=-2), weight)
-        seen, probability = self._conditioned(embedding, all_label_logits)
-        domain_logits = self._domain.forward(seen, self._domain_dropout)
-        gradient = self._domain.backward(self._domain_gradient(domain_logits, batch, weight))
+        domain_inputs, probability = self._conditioned(embedding, all_label_logits)
+        domain_logits = self._domain.forward(domain_inputs, self._domain_dropout)
+        # The way back: the domain loss through the domain classifier and the reversal layer ...
+        gradient = self._domain.backward(self._domain_gradient(domain_logits, batch))
         if self._conditioning is not None:
             gradient = self._conditioning.backward_to_embedding(gradient, probability)
         gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))
+        # ... plus the label loss, for source rows and, with an information term, target rows.
         of_label = _label_gradient(label_logits, batch)
         if self._label_target:
-            of_label = torch.cat(
-                [of_label, self._target_gradient(all_label_logits[:, :, n_source:], strengths)],
-                dim=2,
-            )
+            of_target = self._target_gradient(all_label_logits[:, :, n_source:], strengths)
+            of_label = torch.cat([of_label, of_target], dim=2)
         gradient[:, : of_label.shape[2]].add_(self._label.backward(of_label))
         self._features.backward(gradient, to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
@@ -173,21 +168,23 @@ class StackedObjective:
         if self._conditioning is not None:
             embedding, _ = self._conditioned(embedding, self._label.forward(embedding, None))
         domain_logits = self._domain.forward(embedding, self._domain_dropout)
-        gradient = self._domain_gradient(domain_logits, batch, batch.domain_weight)
-        self._domain.backward(gradient, to_inputs=False)
+        self._domain.backward(self._domain_gradient(domain_logits, batch), to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
 
     def _conditioned(self, embedding: Tensor, label_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the domain classifiers are given, and the class probabilities in it."""
+        """Return the inputs of the domain classifiers, and the class probabilities in them."""
         if self._conditioning is None:
             return embedding, label_logits
         probability = torch.softmax(label_logits, dim=1).mT
         return self._conditioning(embedding, probability), probability
 
-    def _domain_gradient(self, logits: Tensor, batch: Batch, weight: Tensor | None) -> Tensor:
+    def _domain_gradient(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the gradient for the domain logits (k, n_domains, n)."""
         assert batch.domain is not None
         smoothing = self._terms.domain_label_smoothing
-        return cross_entropy_gradient(logits, batch.domain, weight, 1, smoothing)
+        return cross_entropy_gradient(
+            logits, batch.domain, batch.domain_weight, dim=1, smoothing=smoothing
+        )
 
     def _target_gradient(self, logits: Tensor, strengths: Strengths) -> Tensor:
         """Return the gradient for the label logits of the target rows."""
@@ -207,13 +204,13 @@ class _Layer(NamedTuple):
     of_parameters: list[tuple[nn.Parameter, Tensor]]
 
     def hand_out(self) -> None:
-        """Make the gradients those of the parameters; a callback may have put others there."""
+        """Put the gradients in the parameters' ``grad``, where a callback may have put others."""
         for parameter, gradient in self.of_parameters:
             parameter.grad = gradient
 
 
 class _Passed(NamedTuple):
-    """What a layer keeps of the way forwards: input, both sides of the activation, mask."""
+    """Values of a layer that the backward pass needs."""
 
     x: Tensor
     before: Tensor
@@ -224,44 +221,47 @@ class _Passed(NamedTuple):
 class _StackedPart:
     """The same part of k networks: a multilayer perceptron with a leading axis of length k.
 
-    A linear layer at its end has its outputs in columns, (k, n_outputs, n): a softmax over short
-    rows would take as long as the layer.
+    The outputs of a linear layer at its end are in columns, (k, n_outputs, n): over short rows, a
+    softmax would take as long as the layer.
 
     Parameters
     ----------
     parts : sequence of k MultilayerPerceptron
-    masks_of : sequence of k int
-        Which of the generators draws each network's dropout.
+    mask_slots : sequence of k int
+        Which of the dropout masks is each network's.
     """
 
-    def __init__(self, parts: Sequence[nn.Module], masks_of: Sequence[int]) -> None:
+    def __init__(self, parts: Sequence[nn.Module], mask_slots: Sequence[int]) -> None:
         first = parts[0]
         assert isinstance(first, MultilayerPerceptron)
         self._n_hidden, self._dropout = first.n_hidden, first.dropout
-        self._in_place = first.activation in _TOLD_BY_DROPPED
-        self._activate = _TOLD_BY_DROPPED.get(first.activation, ACTIVATIONS[first.activation])
-        self._derivative = DERIVATIVES[first.activation]
+        self._in_place = first.activation in _DERIVATIVE_FROM_DROPPED
+        self._activate = _DERIVATIVE_FROM_DROPPED.get(
+            first.activation, ACTIVATIONS[first.activation]
+        )
+        self._derivative = ACTIVATION_BACKWARD[first.activation]
         layers = [part.layers for part in parts if isinstance(part, MultilayerPerceptron)]
         self._layers = [_stacked_layer(of_all) for of_all in zip(*layers, strict=True)]
         self._passed: list[_Passed] = []
         self._masks: dict[int, Tensor] = {}
-        self._n_masks = 1 + max(masks_of)
-        # None: one for all of them, or one for each.
-        self._masks_of = None
-        if 1 < self._n_masks < len(masks_of):
-            self._masks_of = torch.tensor(masks_of, device=self._layers[0].weight.device)
+        self._n_masks = 1 + max(mask_slots)
+        # Only where some networks share a mask and others do not: a single mask is broadcast, and
+        # one for each network is used as it is.
+        self._mask_slots: Tensor | None = None
+        if 1 < self._n_masks < len(mask_slots):
+            self._mask_slots = torch.tensor(mask_slots, device=self._layers[0].weight.device)
         self._hands_out = True
 
     def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
-        """Return all parameters and where their gradients will be; no longer in their ``grad``."""
+        """Return pairs of a parameter and its gradient's tensor; ``grad`` is no longer set."""
         self._hands_out = False
         return [pair for layer in self._layers for pair in layer.of_parameters]
 
     def forward(self, x: Tensor, generators: Sequence[torch.Generator] | None) -> Tensor:
-        """Return the outputs of (k, n, n_inputs); None as generators drops no units."""
+        """Return the outputs for (k, n, n_inputs); without generators there is no dropout."""
         self._passed = []
         for i, layer in enumerate(self._layers[: self._n_hidden]):
-            before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)
+            before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)  # (k, n, n_out)
             out = after = self._activate(before)
             mask = None
             if generators is not None and self._dropout > 0:
@@ -282,12 +282,12 @@ class _StackedPart:
         if mask is None or mask.shape != shape:
             mask = self._masks[layer] = like.new_empty(shape)
         draw_keep_masks_(mask, self._dropout, generators)
-        return mask if self._masks_of is None else mask[self._masks_of]
+        return mask if self._mask_slots is None else mask[self._mask_slots]
 
     def backward(self, gradient: Tensor, to_inputs: bool = True) -> Tensor:
-        """Fill the layers' gradients; return that of the inputs, where it is asked for.
+        """Fill the layers' gradients; return that of the inputs, if `to_inputs`.
 
-        `gradient` may be overwritten.
+        `gradient` is that of the outputs, in their shape, and may be overwritten.
         """
         for i in reversed(range(len(self._layers))):
             layer, passed = self._layers[i], self._passed.pop()
@@ -295,7 +295,7 @@ class _StackedPart:
                 if passed.mask is not None:
                     gradient.mul_(passed.mask)
                 self._derivative(gradient, passed.before, passed.after)
-                gradient = gradient.mT
+                gradient = gradient.mT  # from here in columns, as that of a last layer is
             torch.bmm(gradient, passed.x, out=layer.weight_gradient)
             torch.sum(gradient, dim=2, out=layer.bias_gradient)
             if self._hands_out:

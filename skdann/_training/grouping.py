@@ -1,0 +1,186 @@
+"""Grouping: which networks take their steps together, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skdann._data.batches import DomainBatches, StackedBatches
+from skdann._data.record import TrainingData
+from skdann._network.network import DomainAdversarialNetwork
+from skdann._torch.randomness import RandomStreams
+from skdann._training.autograd_objective import AutogradObjective, ObjectiveTerms, Strengths
+from skdann._training.optimizers import JointAdam, can_be_joint
+from skdann._training.plan import TrainingPlan
+from skdann._training.stacked_objective import StackedObjective, can_be_stacked, step_bytes
+from skdann._training.stacked_scaling import BatchScaling
+
+# As many networks take a step together as need about this much memory: what a step touches should
+# stay in the processor's cache.
+_GROUP_BYTES = 16 * 2**20
+
+
+class Group(NamedTuple):
+    """Networks that take their steps together, and what a step needs.
+
+    Attributes
+    ----------
+    members : list of int
+        Positions of the networks.
+    data : list of TrainingData
+    adversarial : bool
+        Whether target rows change feature extractor or label predictor.
+    strengths : Strengths
+        At the end of the schedule.
+    objective : AutogradObjective or StackedObjective
+    batches : StackedBatches
+    scaling : BatchScaling
+    optimizer : Optimizer or JointAdam
+        The optimizer of all networks, or one for this group alone.
+    """
+
+    members: list[int]
+    data: list[TrainingData]
+    adversarial: bool
+    strengths: Strengths
+    objective: AutogradObjective | StackedObjective
+    batches: StackedBatches
+    scaling: BatchScaling
+    optimizer: torch.optim.Optimizer | JointAdam
+
+
+class _Alike(NamedTuple):
+    """What networks of one group have in common: the same step, at the same point of training."""
+
+    adversarial: bool
+    informed: bool
+    steps_per_epoch: int
+    done: float
+    length: float
+    n_source: int
+    fields: tuple[bool, ...]
+    weighted_by_class: bool
+    # The network's position if it must take its steps alone, None if it can be stacked.
+    alone: int | None
+
+
+class Grouping:
+    """Makes the groups of an epoch.
+
+    Parameters
+    ----------
+    networks : sequence of k DomainAdversarialNetwork
+    batches : sequence of k DomainBatches
+    streams : sequence of k RandomStreams
+    plan : TrainingPlan
+    optimizer : Optimizer
+        Of all networks' parameters.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[DomainAdversarialNetwork],
+        batches: Sequence[DomainBatches],
+        streams: Sequence[RandomStreams],
+        plan: TrainingPlan,
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        self._networks = networks
+        self._batches = batches
+        self._streams = streams
+        self._plan = plan
+        self._optimizer = optimizer
+        self._device = batches[0].tables.device
+
+    def groups(self, done: Sequence[float]) -> list[Group]:
+        """Return the groups of networks that are `done` so far, each of bounded memory.
+
+        The networks of a group have equal sizes (all networks of a net do) and are alike as
+        `_Alike` says. Custom modules take their steps one by one.
+        """
+        alike: dict[_Alike, list[int]] = {}
+        for i in range(len(self._networks)):
+            alike.setdefault(self._alike(i, done[i]), []).append(i)
+        groups = []
+        for key, members in alike.items():
+            n_rows = 2 * key.n_source
+            size = max(1, _GROUP_BYTES // step_bytes(self._networks[members[0]], n_rows))
+            n_parts = -(-len(members) // size)
+            for part in np.array_split(members, n_parts):
+                groups.append(self._group(part.tolist(), key))
+        return groups
+
+    def _alike(self, i: int, done: float) -> _Alike:
+        network, batches, plan = self._networks[i], self._batches[i], self._plan
+        learns = plan.lambda_max[i] > 0 or plan.target_information[i] > 0
+        adversarial = learns and batches.has_target
+        return _Alike(
+            adversarial=adversarial,
+            informed=adversarial and plan.target_information[i] > 0,
+            steps_per_epoch=len(batches),
+            done=done,
+            length=plan.length[i],
+            n_source=batches.n_source,
+            fields=batches.fields,
+            weighted_by_class=network.target_shares is not None,
+            alone=None if can_be_stacked(network) else i,
+        )
+
+    def _group(self, members: list[int], key: _Alike) -> Group:
+        networks = [self._networks[i] for i in members]
+        own = [self._batches[i] for i in members]
+        terms = ObjectiveTerms(key.informed, self._plan.domain_label_smoothing)
+        objective, optimizer = self._objective(members, key, terms)
+        shared = self._plan.unobserved and key.alone is None
+        batches = StackedBatches(own, shared)
+        return Group(
+            members=members,
+            data=[one.data for one in own],
+            adversarial=key.adversarial,
+            strengths=Strengths(
+                reversal=self._of_members(members, self._plan.lambda_max),
+                target_information=self._of_members(members, self._plan.target_information),
+            ),
+            objective=objective,
+            batches=batches,
+            scaling=BatchScaling(
+                [network.input_scaling for network in networks],
+                own[0].data.n_domains,
+                batches.slots,
+                self._device,
+            ),
+            optimizer=optimizer,
+        )
+
+    def _of_members(self, members: list[int], values: Sequence[float]) -> Tensor:
+        return torch.tensor([values[i] for i in members], device=self._device)
+
+    def _objective(
+        self, members: list[int], key: _Alike, terms: ObjectiveTerms
+    ) -> tuple[AutogradObjective | StackedObjective, torch.optim.Optimizer | JointAdam]:
+        """Return the objective of a group, and the optimizer that takes its steps."""
+        networks = [self._networks[i] for i in members]
+        streams = [self._streams[i] for i in members]
+        if key.alone is not None:
+            return AutogradObjective(networks[0], streams[0], terms), self._optimizer
+        unobserved = self._plan.unobserved
+        stacked = StackedObjective(networks, streams, terms, shared=unobserved)
+        # A callback may look for gradients in the parameters, and for the optimizer's state.
+        if not (unobserved and can_be_joint(self._optimizer)):
+            return stacked, self._optimizer
+        gradients = stacked.take_gradients(domain=self._batches[members[0]].has_target)
+        return stacked, self._joint_optimizer(members, gradients)
+
+    def _joint_optimizer(
+        self, members: list[int], gradients: list[tuple[nn.Parameter, Tensor]]
+    ) -> JointAdam:
+        """Return an optimizer for those parameters of some networks that get a gradient."""
+        trained = {id(parameter) for parameter, _ in gradients}
+        parameters = [
+            [p for p in self._networks[i].parameters() if id(p) in trained] for i in members
+        ]
+        return JointAdam(self._plan.optimizer.of(members)(parameters), gradients)
