@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import check_array, column_or_1d
 
 from skdann.metrics._distances import default_domain_classifier, domain_folds
-from skdann.metrics._rows import check_positive, read_domains, stack_domains
+from skdann.metrics._domain_rows import check_positive, read_domains, stack_domains
 
 
 class WeightedScore(NamedTuple):

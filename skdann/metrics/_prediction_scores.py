@@ -8,7 +8,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skdann.metrics._rows import check_positive, read_rows, row_blocks
+from skdann.metrics._domain_rows import check_positive, read_float64_rows, row_blocks
 
 # How far float16 probabilities may be from adding up to one.
 _SUM_TOLERANCE = 1e-3
@@ -253,7 +253,7 @@ def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
     0.6931
     """
     check_positive(temperature, "temperature")
-    rows = normalize(read_rows(features_or_proba, "features_or_proba"))
+    rows = normalize(read_float64_rows(features_or_proba, "features_or_proba"))
     n_rows = rows.shape[0]
     if n_rows < 2:
         raise ValueError("features_or_proba has one row, but neighbours need at least two rows.")
