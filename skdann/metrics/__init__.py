@@ -21,9 +21,9 @@ function                           better  what it measures
 For ``scoring=`` of searches and cross-validation, each score has a scorer of the same name, such as
 `InfoMaxScorer`. `ReverseValidation` exists as a scorer only, because it fits a model.
 
-Do not choose a model by one of these scores alone. A model that is confident and wrong on the target
-scores well by its predictions. Accuracy on held-out source rows, importance-weighted or not, says
-next to nothing about the target. `skdann.DANNClassifierCV`, and
+Do not choose a model by one of these scores alone. A model that is confident and wrong on the
+target scores well by its predictions. Accuracy on held-out source rows, importance-weighted or not,
+says next to nothing about the target. `skdann.DANNClassifierCV`, and
 `skdann.model_selection.choose_adaptation` in any search, require several scores to agree. The user
 guide compares all of them on 64 pairs of domains, in "Choosing without target labels".
 """
