@@ -1,9 +1,14 @@
-"""Domain-adversarial classification for people who live in scikit-learn."""
+"""Domain-adversarial neural networks with the scikit-learn interface."""
 
-from skdann._classifier import DANNClassifier
-from skdann._classifier_cv import DANNClassifierCV
-from skdann._report.report import AdaptationReport, adaptation_report
+import importlib
+from typing import TYPE_CHECKING
+
 from skdann.exceptions import SourceOnlyWarning, TargetScaleWarning
+
+if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
+    from skdann._classifier import DANNClassifier
+    from skdann._classifier_cv import DANNClassifierCV
+    from skdann._report.report import AdaptationReport, adaptation_report
 
 __version__ = "0.1.0.dev0"
 
@@ -15,3 +20,38 @@ __all__ = [
     "TargetScaleWarning",
     "adaptation_report",
 ]
+
+# These names need torch, which takes seconds to import. They are imported when they are first used,
+# so that `skdann.metrics` and the other modules without torch load without it.
+_MODULE_OF = {
+    "AdaptationReport": "skdann._report.report",
+    "DANNClassifier": "skdann._classifier",
+    "DANNClassifierCV": "skdann._classifier_cv",
+    "adaptation_report": "skdann._report.report",
+}
+
+_SUBMODULES = (
+    "datasets",
+    "estimator_checks",
+    "exceptions",
+    "metrics",
+    "model_selection",
+    "pipeline",
+    "schedules",
+)
+
+
+def __getattr__(name):
+    """Import a public name or submodule on its first use (PEP 562)."""
+    if name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+        globals()[name] = value  # the next use finds it without coming here
+        return value
+    if name in _SUBMODULES:
+        return importlib.import_module(f"skdann.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    """List the public names, imported yet or not."""
+    return sorted({*globals(), *__all__, *_SUBMODULES})

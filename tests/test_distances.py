@@ -12,7 +12,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skdann.metrics import _distances, coral_distance, maximum_mean_discrepancy, proxy_a_distance
+from skdann.metrics import (
+    _distances,
+    _domain_rows,
+    coral_distance,
+    maximum_mean_discrepancy,
+    proxy_a_distance,
+)
 
 DISTANCES = [proxy_a_distance, maximum_mean_discrepancy, coral_distance]
 EITHER_BLOCKS = pytest.mark.parametrize("block_values", [1, 100, 2**22])
@@ -131,7 +137,7 @@ def test_discrepancy_by_hand():
 @EITHER_BLOCKS
 @pytest.mark.parametrize("offset", [0, 1e6])
 def test_discrepancy_equals_a_double_loop(domains, block_values, offset, monkeypatch):
-    monkeypatch.setattr(_distances, "_BLOCK_VALUES", block_values)
+    monkeypatch.setattr(_domain_rows, "_BLOCK_VALUES", block_values)
     X_source, X_target = (rows + offset for rows in domains)
     for bandwidth in (0.5, None):
         expected = naive_discrepancy(*domains, bandwidth or naive_median(np.concatenate(domains)))
@@ -142,7 +148,7 @@ def test_discrepancy_equals_a_double_loop(domains, block_values, offset, monkeyp
 @EITHER_BLOCKS
 @pytest.mark.parametrize("n_rows", [2, 3, 4, 5, 41, 42])
 def test_bandwidth_is_the_median_distance(n_rows, block_values, monkeypatch):
-    monkeypatch.setattr(_distances, "_BLOCK_VALUES", block_values)
+    monkeypatch.setattr(_domain_rows, "_BLOCK_VALUES", block_values)
     rows = np.random.default_rng(n_rows).normal(size=(n_rows, 2)) ** 3
     assert_allclose(_distances._typical_distance(rows), naive_median(rows), rtol=1e-6)
 
@@ -153,7 +159,7 @@ def test_bandwidth_where_most_rows_are_equal(block_values, monkeypatch):
 
     With a fifth row, six of ten pairs are at distance 0: sqrt(4 * 4 / 10).
     """
-    monkeypatch.setattr(_distances, "_BLOCK_VALUES", block_values)
+    monkeypatch.setattr(_domain_rows, "_BLOCK_VALUES", block_values)
     four, five = np.array([[0.0], [0], [0], [2]]), np.array([[0.0], [0], [0], [0], [2]])
     assert_allclose(_distances._typical_distance(four), 2)
     assert_allclose(_distances._typical_distance(five), math.sqrt(4 * 4 / 10))
@@ -272,6 +278,8 @@ def test_domains_need_the_same_columns(distance):
     frame = pd.DataFrame(np.ones((9, 2)), columns=["a", "b"])
     with pytest.raises(ValueError, match=r"another order\. Pass X_target\[X_source\.columns\]"):
         distance(frame, frame[["b", "a"]])
+    with pytest.raises(ValueError, match=r"X_target lacks 1 columns of X_source: \['b'\]"):
+        distance(frame, frame.rename(columns={"b": "c"}))
 
 
 @pytest.mark.parametrize("distance", DISTANCES)

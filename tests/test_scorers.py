@@ -12,6 +12,7 @@ import sklearn
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -74,15 +75,22 @@ EVERY = [
 every_scorer = pytest.mark.parametrize("scorer", EVERY, ids=repr)
 
 
-@pytest.fixture
-def far(blobs):
-    """The blobs, off any standard scale: who forgets the scaler is found out."""
-    X, y, X_tgt = blobs
-    return 100 + 50 * X, y, 100 + 50 * X_tgt[:40]
+@pytest.fixture(scope="module")
+def far():
+    """Three classes in five columns, far from unit scale: a score without the scaler is wrong."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 5)) + 2 * np.eye(5)[y]
+    X_tgt = X[::-1] + 0.5
+    rows = 100 + 50 * X, y, 100 + 50 * X_tgt[:40]
+    for one in rows:
+        one.flags.writeable = False  # shared by all tests
+    return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fitted(far):
+    """A pipeline that no score changes, as a test says; it is fitted once."""
     X, y, X_tgt = far
     return make_dann_pipeline(StandardScaler(), max_epochs=15, random_state=0).fit(X, y, X_tgt)
 
@@ -219,19 +227,10 @@ def test_labels_are_asked_for_where_they_are_needed(fitted, far, scorer):
 def test_text_labels(far):
     X, y, X_tgt = far
     names = np.array(["a", "b", "c"])[y]
+    pipe = make_dann_pipeline(StandardScaler(), max_epochs=2, random_state=0)
+    of_numbers, of_names = clone(pipe).fit(X, y, X_tgt), clone(pipe).fit(X, names, X_tgt)
     for scorer in EVERY:
-        pair = [
-            scorer(
-                make_dann_pipeline(StandardScaler(), max_epochs=2, random_state=0).fit(
-                    X, labels, X_tgt
-                ),
-                X,
-                labels,
-                X_tgt,
-            )
-            for labels in (y, names)
-        ]
-        assert pair[0] == pair[1]
+        assert scorer(of_numbers, X, y, X_tgt) == scorer(of_names, X, names, X_tgt)
 
 
 @pytest.mark.parametrize(
@@ -391,25 +390,35 @@ def test_several_scorers_at_once(far):
 @pytest.mark.parametrize("search", [HalvingGridSearchCV, RandomizedSearchCV])
 def test_other_searches_and_the_splitter(routing, far, search):
     X, y, X_tgt = far
+    seen = []
+
+    class Seen(EntropyScorer):
+        def _measure(self, domains):
+            seen.append(len(domains.target("predict")))
+            return super()._measure(domains)
+
     pipe = make_dann_pipeline(StandardScaler(), max_epochs=1, random_state=0)
     cv = DomainKFold(2, random_state=0)
     options = {"n_iter": 2} if search is RandomizedSearchCV else {"min_resources": 45}
     found = search(
-        pipe, GRID, cv=cv, scoring=MMDScorer(), random_state=0, error_score="raise", **options
+        pipe, GRID, cv=cv, scoring=Seen(), random_state=0, error_score="raise", **options
     ).fit(X, y, X_tgt=cv.align_target(X, y, X_tgt))
-    assert np.isfinite(found.best_score_)
+    assert set(seen) == {20}  # of 40 target rows, in each of two folds
+    assert found.best_score_ == found.cv_results_["mean_test_score"][found.best_index_]
+    assert -np.log(3) < found.best_score_ < 0
 
 
 def test_other_processes(routing, far):
+    """The classifier needs no torch, which each process would take seconds to import."""
     X, y, X_tgt = far
-    pipe = make_dann_pipeline(StandardScaler(), max_epochs=1, random_state=0)
+    classifier, grid = LogisticRegression(max_iter=5000), {"C": [0.001, 1]}
     one, two = (
-        GridSearchCV(pipe, GRID, cv=2, scoring=InfoMaxScorer(), n_jobs=n, error_score="raise")
+        GridSearchCV(classifier, grid, cv=2, scoring=InfoMaxScorer(), n_jobs=n, error_score="raise")
         .fit(X, y, X_tgt=(X_tgt,))
         .cv_results_["mean_test_score"]
         for n in (None, 2)
     )
-    assert np.array_equal(one, two)
+    assert np.array_equal(one, two) and one[0] != one[1]
 
 
 # -- options -------------------------------------------------------------------------------------
@@ -463,6 +472,80 @@ def test_outputs_are_computed_once(fitted, far):
     domains = ScoredDomains(fitted, X, y, X_tgt, needed_by="a test")
     assert domains.target("predict_proba") is domains.target("predict_proba")
     assert domains.source("transform") is not domains.target("transform")
+
+
+# -- target rows passed as X ---------------------------------------------------------------------
+
+OF_PREDICTIONS = [
+    EntropyScorer(),
+    InfoMaxScorer(class_shares=[0.2, 0.3, 0.5]),
+    BatchNuclearNormScorer(),
+    CorrCScorer(),
+    SoftNeighborhoodDensityScorer(),
+]
+
+
+@pytest.mark.parametrize("scorer", OF_PREDICTIONS, ids=repr)
+def test_target_rows_can_be_passed_as_x(fitted, far, scorer):
+    X, y, X_tgt = far
+    alone = clone(scorer).set_params(X_tgt="X")
+    assert alone(fitted, X_tgt) == alone(fitted, X_tgt, y) == scorer(fitted, X, y, X_tgt)
+    assert alone(fitted, X) != alone(fitted, X_tgt)
+
+
+def test_permuted_columns_of_the_target_are_scored(fitted, far):
+    X_tgt = far[2]
+    found = permutation_importance(
+        fitted, X_tgt, None, scoring=InfoMaxScorer(X_tgt="X"), n_repeats=2, random_state=0
+    )
+    assert (np.abs(found.importances_mean) > 1e-3).any()
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, lambda rows: pd.DataFrame(rows, columns=list("abcde"))]
+)
+@pytest.mark.parametrize("as_given", [lambda X_tgt: X_tgt, lambda X_tgt: (X_tgt[:9], X_tgt)])
+def test_a_score_that_ignores_permuted_rows_says_so(far, kind, as_given):
+    X, y, X_tgt = kind(far[0]), far[1], kind(far[2])
+    classifier = LogisticRegression(max_iter=5000).fit(X, y)
+    built = InfoMaxScorer(X_tgt=as_given(X_tgt))
+    with pytest.warns(UserWarning, match=r"InfoMaxScorer scores .* InfoMaxScorer\(X_tgt='X'\)"):
+        permutation_importance(classifier, X_tgt, None, scoring=built, n_repeats=1)
+    # No warning: other rows, rows of the call, and a score that depends on X.
+    built(classifier, X, y)
+    built(classifier, X_tgt[:5])
+    InfoMaxScorer()(classifier, X_tgt, X_tgt=X_tgt)
+    MMDScorer(X_tgt=X_tgt)(classifier, X_tgt)
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [scorer for scorer in EVERY if type(scorer) not in {type(one) for one in OF_PREDICTIONS}]
+    + [InfoMaxScorer(class_shares="source"), InfoMaxScorer(class_shares="estimate")],
+    ids=repr,
+)
+def test_a_score_that_needs_source_rows_refuses_target_rows_as_x(fitted, far, scorer):
+    _, y, X_tgt = far
+    alone = clone(scorer).set_params(X_tgt="X")
+    with pytest.raises(ValueError, match=r"needs source rows .*\(X_tgt=\(X_tgt,\)\)"):
+        alone(fitted, X_tgt, y[:40])
+
+
+def test_source_rows_of_a_search_are_not_taken_for_target_rows(routing, far):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(StandardScaler(), max_epochs=1)
+    with pytest.raises(ValueError, match=r"source rows, use InfoMaxScorer\(\)\."):
+        cross_validate(
+            pipe,
+            X,
+            y,
+            cv=2,
+            params={"X_tgt": (X_tgt,)},
+            scoring=InfoMaxScorer(X_tgt="X"),
+            error_score="raise",
+        )
+    with pytest.raises(ValueError, match="X_tgt must be target rows, a tuple of such or 'X': 'Y'"):
+        InfoMaxScorer(X_tgt="Y")(pipe, X)
 
 
 # -- reverse validation --------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""What an adaptation was up against, and what it did."""
+"""The report on an adaptation: how the domains differ, and what adaptation changed."""

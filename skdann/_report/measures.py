@@ -1,6 +1,6 @@
-"""Measures of an adaptation: its figures, all without target labels."""
+"""The figures of a report: what is measured on the rows and the two networks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -8,98 +8,125 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from skdann._classifier import DANNClassifier
+from skdann._report.fitted_pair import MIN_ROWS
 from skdann._report.sentences import DEVIATIONS, chance_deviation
 from skdann.metrics._class_shares import estimate_class_shares
 from skdann.metrics._distances import proxy_a_distance
 from skdann.metrics._importance import density_ratio_weights, effective_sample_size
 from skdann.metrics._reverse_validation import ReverseValidation
-from skdann.metrics._scorer_base import ScoredDomains
 
-_MIN_ROWS = 15  # Of a domain. A third is held out: a row for each of five folds.
+_MAX_ROWS = 2000  # of each domain, for classifiers that predict the domain
 
-_MAX_ROWS = 2000  # Of each domain, to tell the domains apart.
+_N_TREES = 30
 
 _N_BOOTSTRAP = 200
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """A fitted classifier, and rows as the steps in front of it make them."""
+def domain_measures(rows, pair, seed):
+    """Return how the domains differ, in inputs, embeddings and class shares.
 
-    fitted: DANNClassifier
-    source: object
-    y: np.ndarray
-    targets: tuple
+    Parameters
+    ----------
+    rows : ReportRows
+        All rows.
+    pair : FittedPair
+    seed : int
 
-    def seen_by(self, network):
-        return ScoredDomains(network, self.source, self.y, self.targets, needed_by="The report")
-
-
-def _domain_measures(rows, networks, trained, held_out, seed):
-    shares = _share_measures(rows, held_out, networks["source_only"], seed)
+    Returns
+    -------
+    dict
+        Fields of `AdaptationReport` by name.
+    """
+    shares = _share_measures(rows, pair, seed)
     source, target = rows.seen_by(rows.fitted).rows()
-    drawn = _drawn(rows.y, shares["target_shares"], rows.fitted.classes_, seed)
-    inputs = _table(source, seed), _table(target, seed)
-    tables = {"inputs": inputs, "reweighted": (_table(source, seed, drawn), inputs[1])}
-    seen = {name: held_out.seen_by(network) for name, network in networks.items()}
-    for name, one in seen.items():
-        tables[name] = [_table(part, seed) for part in one.features("embedding")]
-    own = {name: _own_accuracy(one) for name, one in seen.items()}
-    own["trained"] = _own_accuracy(trained.seen_by(networks["adapted"]))
-    weights = density_ratio_weights(*inputs, random_state=seed)
+    drawn = _drawn_by_shares(rows.y, shares["target_shares"], rows.fitted.classes_, seed)
+    # Pairs of a source and a target matrix, from which the domain of a row is predicted.
+    matrices = {"inputs": (_matrix(source, seed), _matrix(target, seed))}
+    matrices["reweighted"] = _matrix(source, seed, drawn), matrices["inputs"][1]
+    own_accuracy = {}
+    for name, network in pair.networks.items():
+        outputs = pair.held_out.seen_by(network)
+        embeddings = outputs.features("embedding")
+        matrices[name] = tuple(_matrix(embedding, seed) for embedding in embeddings)
+        own_accuracy[name] = _own_domain_accuracy(outputs)
+    own_accuracy["trained"] = _own_domain_accuracy(pair.trained.seen_by(pair.networks["adapted"]))
+    accuracy, chance_limit = {}, {}
+    for name, (of_source, of_target) in matrices.items():
+        with_forest = name not in pair.networks
+        accuracy[name] = _domain_accuracy(of_source, of_target, seed, with_forest)
+        deviation = chance_deviation(_num_samples(of_source), _num_samples(of_target))
+        chance_limit[name] = 0.5 + DEVIATIONS * deviation
+    weights = density_ratio_weights(*matrices["inputs"], random_state=seed)
     return shares | {
-        "domain_accuracy": {
-            name: _told_apart(*pair, seed, with_forest=name not in networks)
-            for name, pair in tables.items()
-        },
-        "chance_limit": {
-            n: 0.5 + DEVIATIONS * chance_deviation(*map(_num_samples, tables[n])) for n in tables
-        },
-        "own_domain_accuracy": own,
+        "domain_accuracy": accuracy,
+        "chance_limit": chance_limit,
+        "own_domain_accuracy": own_accuracy,
         "effective_share": effective_sample_size(weights) / len(weights),
         "n_rows": {
             "source": len(rows.y),
-            "target": sum(map(_num_samples, rows.targets)),
-            "source_held_out": len(held_out.y),
-            "target_held_out": sum(map(_num_samples, held_out.targets)),
+            "target": _n_target(rows),
+            "source_held_out": len(pair.held_out.y),
+            "target_held_out": _n_target(pair.held_out),
         },
     }
 
 
-def _told_apart(source, target, seed, with_forest):
-    """Return the accuracy of the better classifier that tells the domains apart."""
-    classifiers = [None]
+def prediction_measures(rows, pair):
+    """Return what adaptation changed in the predictions, as fields of `AdaptationReport`.
+
+    Parameters
+    ----------
+    rows : ReportRows
+        All rows.
+    pair : FittedPair
+    """
+    tested = _held_out_source_and_all_targets(rows, pair)
+    held_out, labels, right, reverse = pair.held_out, {}, {}, {}
+    for name, network in pair.networks.items():
+        outputs = tested.seen_by(network)
+        labels[name] = outputs.target("predict")
+        right[name] = outputs.source("predict") == held_out.y
+        reverse[name] = ReverseValidation()(network, held_out.source, held_out.y, rows.targets)
+    # 1 for a row that only the source-only network has right, -1 for one that only the adapted has.
+    lost = right["source_only"].astype(int) - right["adapted"]
+    deviation = np.sqrt(np.abs(lost).sum())  # of the sum, if each sign is as likely
+    return {
+        "agreement": float((labels["source_only"] == labels["adapted"]).mean()),
+        "source_accuracy": {name: float(one.mean()) for name, one in right.items()},
+        "source_fall": float(lost.sum() / max(1.0, deviation)),
+        "reverse_validation": reverse,
+    }
+
+
+def _domain_accuracy(source, target, seed, with_forest):
+    """Return the cross-validated accuracy of the better classifier of the domain of a row."""
+    classifiers = [None]  # logistic regression
     if with_forest:
-        forest = ExtraTreesClassifier(30, min_samples_leaf=5, random_state=seed)
+        forest = ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, random_state=seed)
         classifiers.append(forest.set_params(class_weight="balanced"))
     distances = [
         proxy_a_distance(source, target, classifier=one, random_state=seed) for one in classifiers
     ]
-    return 0.5 + max(distances) / 4
+    return 0.5 + max(distances) / 4  # distance = 4 * accuracy - 2
 
 
-def _own_accuracy(seen):
-    source, target = seen.source("predict_domain_proba"), seen.target("predict_domain_proba")
+def _own_domain_accuracy(outputs):
+    """Return the accuracy of a network's own domain classifier, both domains weighted equally."""
+    source = outputs.source("predict_domain_proba")
+    target = outputs.target("predict_domain_proba")
     return float(((source < 0.5).mean() + (target >= 0.5).mean()) / 2)
 
 
-def _share_measures(rows, held_out, network, seed):
-    classes, rng = rows.fitted.classes_, np.random.default_rng(seed)
-    target = replace(rows, source=held_out.source, y=held_out.y).seen_by(network)
-    proba, source_proba = target.target("predict_proba"), target.source("predict_proba")
+def _share_measures(rows, pair, seed):
+    """Return the class shares of both domains, their distance, and what it can be by chance."""
+    outputs = _held_out_source_and_all_targets(rows, pair).seen_by(pair.networks["source_only"])
+    proba_target, proba_source = outputs.target("predict_proba"), outputs.source("predict_proba")
+    classes, y_held_out = rows.fitted.classes_, pair.held_out.y
     shares = np.unique(rows.y, return_counts=True)[1] / len(rows.y)
-    found = estimate_class_shares(proba, held_out.y, source_proba, classes=classes)
-    by_class = [np.flatnonzero(held_out.y == label) for label in classes]
-    chance = []
-    for _ in range(_N_BOOTSTRAP):
-        again = np.concatenate([rng.choice(of_class, len(of_class)) for of_class in by_class])
-        like_source = source_proba[rng.choice(len(source_proba), len(proba))]
-        drawn = estimate_class_shares(
-            like_source, held_out.y[again], source_proba[again], classes=classes
-        )
-        counted = rng.multinomial(len(rows.y), shares) / len(rows.y)
-        chance.append(np.abs(drawn - counted).sum() / 2)
+    found = estimate_class_shares(proba_target, y_held_out, proba_source, classes=classes)
+    chance = _share_distances_by_chance(
+        proba_source, y_held_out, classes, shares, len(proba_target), len(rows.y), seed
+    )
     return {
         "classes": classes,
         "source_shares": shares,
@@ -109,47 +136,63 @@ def _share_measures(rows, held_out, network, seed):
     }
 
 
-def _drawn(y, shares, classes, seed):
-    """Return as many source rows as can be drawn, none twice, with the given class shares.
+def _share_distances_by_chance(proba_source, y, classes, shares, n_target, n_source, seed):
+    """Return bootstrapped distances between class shares of two domains that have the same.
 
-    Or all rows, in their own shares, where that is too few to tell them from target rows.
+    Source rows drawn with replacement take the place of the target. The rows from which the errors
+    of the classifier are measured are drawn anew as well, and so are the source's own shares.
     """
     rng = np.random.default_rng(seed)
-    by_class = [rng.permutation(np.flatnonzero(y == label)) for label in classes]
-    size = min(len(of) / share for of, share in zip(by_class, shares, strict=True) if share > 0)
+    rows_of_class = [np.flatnonzero(y == label) for label in classes]
+    distances = []
+    for _ in range(_N_BOOTSTRAP):
+        measured = np.concatenate(
+            [rng.choice(of_class, len(of_class)) for of_class in rows_of_class]
+        )
+        as_target = proba_source[rng.choice(len(proba_source), n_target)]
+        estimated = estimate_class_shares(
+            as_target, y[measured], proba_source[measured], classes=classes
+        )
+        counted = rng.multinomial(n_source, shares) / n_source
+        distances.append(np.abs(estimated - counted).sum() / 2)
+    return distances
+
+
+def _drawn_by_shares(y, shares, classes, seed):
+    """Return as many source rows as can be drawn, none twice, with the given class shares.
+
+    If that is too few to predict the domain from, all rows are returned.
+    """
+    rng = np.random.default_rng(seed)
+    rows_of_class = [rng.permutation(np.flatnonzero(y == label)) for label in classes]
+    size = np.inf
+    for of_class, share in zip(rows_of_class, shares, strict=True):
+        if share > 0:
+            size = min(size, len(of_class) / share)
     counts = np.round(size * shares).astype(int)
-    if counts.sum() < _MIN_ROWS:
+    if counts.sum() < MIN_ROWS:
         return np.arange(len(y))
-    return np.concatenate([of[:n] for of, n in zip(by_class, counts, strict=True)])
+    return np.concatenate([of[:n] for of, n in zip(rows_of_class, counts, strict=True)])
 
 
-def _prediction_measures(rows, networks, held_out):
-    # All target rows, and source rows held out.
-    tested = replace(rows, source=held_out.source, y=held_out.y)
-    seen = {name: tested.seen_by(network) for name, network in networks.items()}
-    right = {name: one.source("predict") == held_out.y for name, one in seen.items()}
-    labels = [one.target("predict") for one in seen.values()]
-    back = ReverseValidation()
-    lost = right["source_only"].astype(int) - right["adapted"]
-    return {
-        "agreement": float((labels[0] == labels[1]).mean()),
-        "source_accuracy": {name: float(one.mean()) for name, one in right.items()},
-        "source_fall": float(lost.sum() / max(1.0, np.sqrt(np.abs(lost).sum()))),
-        "reverse_validation": {
-            name: back(network, held_out.source, held_out.y, rows.targets)
-            for name, network in networks.items()
-        },
-    }
+def _held_out_source_and_all_targets(rows, pair):
+    # Networks have seen the labels of source rows only, so every target row can be predicted.
+    return replace(rows, source=pair.held_out.source, y=pair.held_out.y)
 
 
-def _table(rows, seed, chosen=None):
-    """Return chosen rows, or all, but no more than the limit, as a matrix."""
+def _n_target(rows):
+    return sum(_num_samples(target) for target in rows.targets)
+
+
+def _matrix(rows, seed, chosen=None):
+    """Return the chosen rows, or all, as a matrix of at most 2000 rows."""
     chosen = np.arange(_num_samples(rows)) if chosen is None else chosen
     if len(chosen) > _MAX_ROWS:
         chosen = np.random.default_rng(seed).permutation(chosen)[:_MAX_ROWS]
-    table = _safe_indexing(rows, chosen)
-    if not sparse.issparse(table):
-        return np.asarray(table).reshape(len(chosen), -1)
-    table = sparse.csr_array(table)
-    table.indices, table.indptr = (one.astype(np.int32) for one in (table.indices, table.indptr))
-    return table
+    matrix = _safe_indexing(rows, chosen)
+    if not sparse.issparse(matrix):
+        return np.asarray(matrix).reshape(len(chosen), -1)  # images become rows
+    matrix = sparse.csr_array(matrix)
+    # The forest refuses indices of 64 bits.
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return matrix

@@ -1,115 +1,157 @@
-"""Verdicts: the figures of an adaptation report to sentences."""
+"""The findings of a report: which of its figures matter, in sentences."""
 
 import numpy as np
 
-# Deviations of sampling noise. Folds share their training rows, so that 2.3 deviations, the 1 %
-# level of independent rows, are passed by chance in 1 to 4 %.
+# A difference counts from this many standard deviations of its sampling noise. The folds share
+# training rows, which widens the noise: differences of 2.3 deviations, the 1 % level of independent
+# rows, occur by chance in 1 to 4 % of reports.
 DEVIATIONS = 3.0
 
-_VAGUE_LIMIT = 0.65  # A chance limit above says little.
+# If an accuracy this high can be chance, little can be said.
+_VAGUE_LIMIT = 0.65
 
-_SEPARATE, _FEW_EFFECTIVE = 0.95, 0.1  # Domains that overlap in a tenth at most.
+# Domains that overlap in a tenth of their rows at most.
+_SEPARATE, _FEW_EFFECTIVE = 0.95, 0.1
 
-_SMALL_DISTANCE = 0.05  # Shares this close cost at most five points of accuracy.
+# Shares this close cost at most five points of accuracy.
+_SMALL_DISTANCE = 0.05
 
 
 def chance_deviation(n_source, n_target):
-    """Return the deviation of a guess's accuracy, domains weighted alike."""
+    """Return the standard deviation of a guess's accuracy, both domains weighted equally."""
     return 0.25 * np.sqrt(1 / n_source + 1 / n_target)
 
 
-def verdicts_of(report, lambda_max, width):
-    """Return the sentences by their keys; `width` is that of the embedding."""
+def findings_of(report, lambda_max, width):
+    """Return the findings of a report: dict of sentences by key.
+
+    Parameters
+    ----------
+    report : AdaptationReport
+        Its `findings` are not read.
+    lambda_max : float
+        Of the adapted network.
+    width : int
+        Columns of the embedding of one network.
+    """
     shares = _on_shares(report)
-    found = _on_rows(report, width)
-    above = max(_above_chance(report, name) for name in ("inputs", "source_only"))
-    if not shares and above <= 0:
-        return {"no_shift": "The domains were already alike: nothing to gain."} | found
+    rows = _on_rows(report, width)
+    shown = max(_above_chance(report, name) for name in ("inputs", "source_only"))
+    if not shares and shown <= 0:
+        return {
+            "no_shift": "The domains do not differ measurably: there is nothing to adapt to."
+        } | rows
     if not shares and _hidden_already(report):
-        return {"hidden_already": (
-            "The inputs differ, but what the source-only network makes of them does not: hardly "
-            "anything to gain."
-        )} | found  # fmt: skip
-    effect = {"not_adapted": "lambda_max is 0: nothing was done against the shift."}
-    if lambda_max > 0:
-        effect = {} if "class_shares" in shares else _on_effect(report)
-    return shares | effect | found
+        return {
+            "hidden_already": (
+                "The inputs differ between the domains, but the embedding of the source-only "
+                "network hardly does: adaptation has little to gain."
+            )
+        } | rows
+    if lambda_max == 0:
+        effect = {"not_adapted": "lambda_max is 0: the network was trained without adaptation."}
+    elif "class_shares" in shares:
+        effect = {}
+    else:
+        effect = _on_effect(report)
+    return shares | effect | rows
 
 
 def _on_shares(report):
-    """Return what the class shares say, or nothing where they don't differ."""
+    """Return the finding on class shares, none if they do not differ."""
     if report.share_distance <= max(report.share_limit, _SMALL_DISTANCE):
         return {}
-    source, target = map(_in_words, (report.source_shares, report.target_shares))
+    source, target = _in_words(report.source_shares), _in_words(report.target_shares)
+    # What predicts the domain once the source rows have the shares of the target.
     left = report.domain_accuracy["reweighted"] - 0.5
     mostly_gone = left <= (report.domain_accuracy["inputs"] - 0.5) / 4
-    telling = report.chance_limit["reweighted"] <= _VAGUE_LIMIT
-    if mostly_gone or (telling and _above_chance(report, "reweighted") <= 0):
-        return {"class_shares": (
-            f"Class shares differ (source {source}, target about {target}), and that explains the "
-            "shift: adaptation that hides the domain must hide the label too. Use "
-            "label_shift='estimate', or lambda_max=0."
-        )}  # fmt: skip
-    return {"class_shares_open": (
-        f"Class shares may differ (source {source}, target perhaps {target}), but that does not "
-        "explain the shift: inputs have moved, which can mislead the estimate. If you know that "
-        "shares differ, adaptation can do harm."
-    )}  # fmt: skip
+    clear = report.chance_limit["reweighted"] <= _VAGUE_LIMIT
+    if mostly_gone or (clear and _above_chance(report, "reweighted") <= 0):
+        return {
+            "class_shares": (
+                f"The class shares differ (source {source}, target about {target}), and this "
+                "explains how the domains differ. Features that hide the domain would have to "
+                "hide the label too. Use label_shift='estimate', or lambda_max=0."
+            )
+        }
+    return {
+        "class_shares_open": (
+            f"The class shares may differ (source {source}, target perhaps {target}), but this "
+            "does not explain how the domains differ: the inputs have changed as well, and that "
+            "can mislead the estimate. If you know that the shares differ, adaptation can do harm."
+        )
+    }
 
 
 def _on_effect(report):
-    """Return what adaptation did."""
-    before, after = (report.own_domain_accuracy[name] for name in ("source_only", "adapted"))
+    """Return the findings on what adaptation changed."""
+    if report.chance_limit["adapted"] > _VAGUE_LIMIT:
+        return {}  # the finding "few_target_rows" says so
     found = {}
+    before, after = (report.own_domain_accuracy[name] for name in ("source_only", "adapted"))
     if after > report.chance_limit["adapted"] and after - 0.5 > (before - 0.5) / 2:
         found["adversary_won"] = (
-            f"The domains are still told apart (accuracy {before:.2f} before, {after:.2f} after): "
-            "raise lambda_max or shorten domain_classifier."
+            "The network's domain classifier still recognises the domains (accuracy "
+            f"{before:.2f} without adaptation, {after:.2f} with it). Raise lambda_max, or use a "
+            "smaller domain classifier, such as domain_classifier=(25,)."
         )
-    source, back = (
-        _before_after(one) for one in (report.source_accuracy, report.reverse_validation)
-    )
-    if report.chance_limit["adapted"] > _VAGUE_LIMIT:
-        return {}  # few_target_rows says so
-    if report.source_fall > DEVIATIONS or _fall_back(report) > DEVIATIONS:
-        return found | {"conditional": (
-            f"Adaptation costs source accuracy ({source}) or reverse validation ({back}): what "
-            "tells the classes apart seems to differ between the domains, and hiding the domain "
-            "can't help there."
-        )}  # fmt: skip
-    return found or {"adapted": (
-        "The inputs have moved and the embedding hides it from the domain classifier (accuracy "
-        f"{before:.2f} before, {after:.2f} after); predictions changed on "
-        f"{1 - report.agreement:.0%} of the target rows."
-    )}  # fmt: skip
+    if report.source_fall > DEVIATIONS or _fall_of_reverse_validation(report) > DEVIATIONS:
+        source = _before_after(report.source_accuracy)
+        back = _before_after(report.reverse_validation)
+        found["conditional"] = (
+            f"With adaptation, accuracy on source rows ({source}) or reverse validation ({back}) "
+            "falls. What distinguishes the classes seems to differ between the domains, and hiding "
+            "the domain cannot correct that."
+        )
+    if found:
+        return found
+    return {
+        "adapted": (
+            "The inputs differ between the domains, and the embedding hides it from the network's "
+            f"domain classifier (accuracy {before:.2f} without adaptation, {after:.2f} with it). "
+            f"Predictions changed for {1 - report.agreement:.0%} of the target rows."
+        )
+    }
 
 
 def _on_rows(report, width):
-    """Return what the numbers of rows, and their overlap, say."""
-    n, found = report.n_rows, {}
-    trained = {name: n[name] - n[f"{name}_held_out"] for name in ("source", "target")}
-    held_out = n["source_held_out"], n["target_held_out"]
-    gap = report.own_domain_accuracy["trained"] - report.own_domain_accuracy["adapted"]
-    by_heart = gap > DEVIATIONS * np.hypot(
-        chance_deviation(*trained.values()), chance_deviation(*held_out)
-    )
-    vague = report.chance_limit["adapted"] > _VAGUE_LIMIT
-    if by_heart or vague or trained["target"] <= width + 1:
+    """Return the findings on the numbers of rows and the overlap of the domains."""
+    found = {}
+    if _few_target_rows(report, width):
         found["few_target_rows"] = (
-            f"{n['target']} target rows are few: the domain classifier may learn them by heart, "
-            f"and accuracies of it up to {report.chance_limit['adapted']:.2f} can be chance."
+            f"{report.n_rows['target']} target rows are few: the domain classifier may memorise "
+            f"them, and its accuracy can reach {report.chance_limit['adapted']:.2f} by chance."
         )
     accuracy, share = report.domain_accuracy["inputs"], report.effective_share
     if accuracy >= _SEPARATE or share < _FEW_EFFECTIVE:
         found["little_overlap"] = (
-            f"Few source rows look like target rows (told apart with accuracy {accuracy:.2f}, "
-            f"effective share {share:.2f}): scores that weigh source rows can't be trusted."
+            f"Few source rows resemble target rows (the domain is predicted with accuracy "
+            f"{accuracy:.2f}, the effective share of the source rows is {share:.2f}): scores that "
+            "weigh source rows are unreliable."
         )
     return found
 
 
+def _few_target_rows(report, width):
+    """Tell whether the target rows are so few that they can be memorised or prove little."""
+    n = report.n_rows
+    n_source = n["source"] - n["source_held_out"]
+    n_target = n["target"] - n["target_held_out"]
+    deviation = np.hypot(
+        chance_deviation(n_source, n_target),
+        chance_deviation(n["source_held_out"], n["target_held_out"]),
+    )
+    gap = report.own_domain_accuracy["trained"] - report.own_domain_accuracy["adapted"]
+    # A linear classifier can separate as many points as it has weights: one for each column of the
+    # embedding, and the bias.
+    separable = n_target <= width + 1
+    return (
+        gap > DEVIATIONS * deviation or separable or report.chance_limit["adapted"] > _VAGUE_LIMIT
+    )
+
+
 def _hidden_already(report):
-    """Tell whether the source-only network shows a half at most of the inputs' shift, if any."""
+    """Tell whether source-only embeddings show no shift, and at most half as much as the inputs."""
     limit = report.chance_limit["source_only"]
     shown = max(report.domain_accuracy["source_only"], report.own_domain_accuracy["source_only"])
     half = (report.domain_accuracy["inputs"] - 0.5) / 2
@@ -120,15 +162,15 @@ def _above_chance(report, name):
     return report.domain_accuracy[name] - report.chance_limit[name]
 
 
-def _fall_back(report):
-    """Return the fall of reverse validation, in deviations of two independent samples."""
+def _fall_of_reverse_validation(report):
+    """Return how much reverse validation falls, in deviations of two independent samples."""
     before, after = (report.reverse_validation[name] for name in ("source_only", "adapted"))
     variance = before * (1 - before) + after * (1 - after)
     return (before - after) / np.sqrt(max(variance, 1e-12) / report.n_rows["source_held_out"])
 
 
 def _before_after(scores):
-    return f"{scores['source_only']:.2f} to {scores['adapted']:.2f}"
+    return f"{scores['source_only']:.2f} without, {scores['adapted']:.2f} with it"
 
 
 def _in_words(shares):

@@ -1,28 +1,31 @@
 """Distances between domains, and scores of models that need no target labels.
 
 =================================  ======  =======================================================
-function                           better  what it is good for
+function                           better  what it measures
 =================================  ======  =======================================================
-`proxy_a_distance`                 lower   whether rows or an embedding still give the domain away
+`proxy_a_distance`                 lower   how well a classifier can predict the domain of a row
 `maximum_mean_discrepancy`         lower   any difference between the domains, without a classifier
-`coral_distance`                   lower   a difference of spreads and correlations, fast
-`density_ratio_weights`                    making source rows stand for target rows
-`effective_sample_size`            higher  how far such weights can be trusted
-`importance_weighted_accuracy`     higher  target accuracy, where domains overlap
-`deep_embedded_validation`         lower   target risk, with less variance
-`prediction_entropy`               lower   how sure a model is; a collapsed one is, too
-`info_max`                         higher  ranking models: sure, and of as many classes as expected
+`coral_distance`                   lower   a difference of variances and correlations; fast
+`density_ratio_weights`                    weights that make source rows resemble target rows
+`effective_sample_size`            higher  how reliable such weights are
+`importance_weighted_accuracy`     higher  target accuracy, estimated from weighted source rows
+`deep_embedded_validation`         lower   target risk, the same with less variance
+`prediction_entropy`               lower   how unsure predictions are; a collapsed model has 0
+`info_max`                         higher  whether predictions are sure, and of all classes
 `batch_nuclear_norm`               higher  the same, for classes of equal size
 `corr_c`                           higher  the same, for classes of equal size
-`soft_neighborhood_density`        higher  comparison with published results; a weak judge
-`estimate_class_shares`                    the class shares of the target, under label shift
+`soft_neighborhood_density`        higher  how close target rows with similar predictions are
+`estimate_class_shares`                    class shares of the target, under label shift
 =================================  ======  =======================================================
 
-Each score has a scorer for ``scoring=`` of searches and of cross-validation, named after it, such
-as `InfoMaxScorer`. `ReverseValidation` is a scorer only: it fits.
+For ``scoring=`` of searches and cross-validation, each score has a scorer of the same name, such as
+`InfoMaxScorer`. `ReverseValidation` exists as a scorer only, because it fits a model.
 
-A model that fails on the target can be sure of itself, and score well without labels. Let
-`importance_weighted_accuracy` or the accuracy on held-out source rows sort out such models first.
+Do not choose a model by one of these scores alone. A model that is confident and wrong on the
+target scores well by its predictions. Accuracy on held-out source rows, importance-weighted or not,
+says next to nothing about the target. `skdann.DANNClassifierCV`, and
+`skdann.model_selection.choose_adaptation` in any search, require several scores to agree. The user
+guide compares all of them on 64 pairs of domains, in "Choosing without target labels".
 """
 
 from skdann.metrics._class_shares import estimate_class_shares

@@ -1,4 +1,4 @@
-"""Class shares of the target, estimated from predictions."""
+"""Estimates of the class shares of the target from predicted probabilities."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from skdann.metrics._prediction_scores import read_proba
 def regularised_shares(
     confusion: np.ndarray, predicted: np.ndarray, source_shares: np.ndarray, noise: float
 ) -> np.ndarray:
-    """Return the shares q >= 0 with sum 1 whose mixture of the confusion is what was predicted.
+    """Return the shares q >= 0 with sum 1 that best explain the mean prediction for the target.
 
     They minimise ``sum((confusion @ q - predicted)**2) + noise * sum((q - source_shares)**2)``.
-    With sum 1, `confusion @ q - predicted` is `(confusion - predicted) @ q` with what was predicted
-    subtracted from each column. In that form the scale of q is free: it settles the last row,
-    which asks for sum 1, without a say in the proportions, and is divided out.
+    As q has sum 1, ``confusion @ q - predicted`` equals ``C @ q``, where C is the confusion with
+    `predicted` subtracted from each column, and ``q - source_shares`` can be written in the same
+    way. In this form only the proportions of q matter. The last row (sum = 1) fixes its scale, and
+    the result is normalised at the end.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ def regularised_shares(
         Mean prediction for the target.
     source_shares : ndarray of shape (n_classes,)
     noise : float
+        Weight of the regularisation towards `source_shares`.
     """
     regulariser = np.sqrt(noise) * (np.eye(len(predicted)) - source_shares[:, np.newaxis])
     mixture = confusion - predicted[:, np.newaxis]
@@ -44,33 +46,33 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
     """Estimate the shares of the classes in the target from a source-trained classifier.
 
     Both methods assume label shift: the classes differ in frequency between the domains, but rows
-    of the same class look alike.
+    of the same class have the same distribution in both.
 
-    "bbse" [1]_ finds the shares q whose mixture of the mean predictions per source class comes
-    closest to the mean target prediction. The classifier may be wrong and uncalibrated, as its
-    errors are measured on the source rows. In the spirit of [2]_, the least squares are regularised
-    towards the source's shares p: with the mean predictions of the classes as columns of A, and b
-    the target's, q is the minimum of
+    "bbse" [1]_ looks for shares q such that the mean predictions for the source classes, mixed in
+    the proportions q, give the mean prediction for the target. The classifier may be inaccurate and
+    uncalibrated, as its errors are measured on the source rows. In the spirit of [2]_, the least
+    squares are regularised towards the source's shares p. Let the columns of A be the mean
+    predictions for the source classes, and b the mean prediction for the target. Then q minimises
     ``sum((A @ q - b)**2) + (1 / n_source + 1 / n_target) * sum((q - p)**2)`` among shares >= 0 with
-    sum 1. With few rows, or a classifier that hardly tells the classes apart, q stays near p.
+    sum 1. With few rows, or a classifier that hardly distinguishes the classes, q stays near p.
 
-    "em" [3]_ alternates between correcting the target predictions for the present shares and
-    averaging them, from p, for at most 1000 steps. It uses rows better, but needs a calibrated
-    classifier that was trained on the shares of `y_source`; `proba_source` does not enter.
+    "em" [3]_ starts from p and repeats two steps, at most 1000 times: it corrects the target
+    predictions for the present shares, and takes their mean as the new shares. It has less variance
+    but needs a calibrated classifier, trained on rows with the shares of `y_source`. It does not
+    use `proba_source`.
 
     Parameters
     ----------
     proba_target : array-like of shape (n_target, n_classes)
         Class probabilities of target rows.
     y_source : array-like of shape (n_source,)
-        Labels of source rows, which should not be among those that trained the classifier.
+        Labels of source rows. The classifier should not have been trained on these rows.
     proba_source : array-like of shape (n_source, n_classes)
         Class probabilities of the same source rows.
     classes : array-like of shape (n_classes,), default=None
-        Labels of the columns, in sorted order as in `classes_`. None means the labels in
-        `y_source`.
+        Labels of the columns, sorted as in `classes_`. None means the labels in `y_source`.
     method : {"bbse", "em"}, default="bbse"
-        How shares are estimated.
+        See above.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
     Raises
     ------
     ValueError
-        If probabilities don't add up to one, lengths or numbers of classes differ, a class has no
+        If probabilities do not add up to one, lengths or numbers of classes differ, a class has no
         source row, or `method` is unknown.
 
     References
@@ -94,8 +96,8 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
 
     Examples
     --------
-    The classifier is right in 8 of 10 cases, and calls 0.26 of the target "ham". That is a mixture
-    with ``0.8 * q + 0.2 * (1 - q) = 0.26``, so 0.1 of the target is ham:
+    The classifier is right for 80 % of the source rows of each class and predicts "ham" for 26 % of
+    the target rows. From ``0.8 * q + 0.2 * (1 - q) = 0.26`` follows that 10 % of the target is ham:
 
     >>> import numpy as np
     >>> from skdann.metrics import estimate_class_shares
@@ -120,8 +122,10 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
 
 
 def _expectation_maximization(target, source_shares):
+    """Return the shares to which correcting predictions and averaging them converges."""
     shares = source_shares
     for _ in range(_MAX_STEPS):
+        # Bayes' rule with the new priors; then the mean over the rows is the next estimate.
         corrected = target * (shares / source_shares)
         previous = shares
         shares = (corrected / corrected.sum(axis=1, keepdims=True)).mean(axis=0)
@@ -141,7 +145,7 @@ def _read_codes(y_source, classes, target, source):
     if source.shape[1] != target.shape[1]:
         raise ValueError(
             f"proba_source has {source.shape[1]} columns, but proba_target has {target.shape[1]}. "
-            "Both come from the same classifier, with a column for each class."
+            "Pass probabilities of the same classifier, with one column for each class."
         )
     found = _found_labels(labels)
     columns = found if classes is None else column_or_1d(classes)
@@ -158,13 +162,14 @@ def _found_labels(labels):
         complete = False
     if not complete:
         raise ValueError(
-            "y_source contains NaN or None, or labels that can't be sorted. Drop rows without a "
-            "label, and make the others one type."
+            "y_source contains NaN or None, or labels that cannot be sorted. Drop rows without a "
+            "label, and convert the labels to one type, such as str."
         )
     return found
 
 
 def _check_columns(found, columns, n_columns):
+    """Raise unless there is a sorted class for each column, and a source row of each."""
     if len(columns) != n_columns:
         raise ValueError(
             f"proba_source has {n_columns} columns, but there are {len(columns)} classes: "
@@ -178,7 +183,7 @@ def _check_columns(found, columns, n_columns):
     if not np.array_equal(columns, found):
         lacking, unknown = np.setdiff1d(columns, found), np.setdiff1d(found, columns)
         raise ValueError(
-            f"y_source must hold each of the classes and no other label: without a row are "
-            f"{lacking.tolist()}, unknown are {unknown.tolist()}. What target rows of a class look "
-            "like is learnt from its source rows."
+            "y_source must have rows of every class and no other label. No rows: "
+            f"{lacking.tolist()}. Not in classes: {unknown.tolist()}. The predictions for a class "
+            "are measured on its source rows."
         )

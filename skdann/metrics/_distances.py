@@ -1,4 +1,4 @@
-"""How far apart the rows of two domains lie."""
+"""Distances between source and target rows: proxy A-distance, MMD and CORAL."""
 
 import math
 import numbers
@@ -12,24 +12,25 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.utils.extmath import row_norms
 
-from skdann.metrics._rows import (
-    _BLOCK_VALUES,
+from skdann.metrics._domain_rows import (
     check_positive,
+    fits_in_a_block,
     read_domains,
     row_blocks,
     stack_domains,
 )
 
-# Squared distances below this share of the largest possible one are rounding errors.
+# A squared distance below this share of the largest possible one may be a rounding error.
 _ROUNDING = 1e-12
 
 
 def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=None):
-    """Measure how well a classifier tells the two domains apart.
+    """Measure how well a classifier can predict the domain of a row.
 
     The proxy A-distance [1]_ is ``2 * (1 - 2 * error)``, where `error` is the cross-validated
-    error of a classifier that tells source from target rows. Each domain counts for half of the
-    error, however many rows it has. An error above one half, which is chance, counts as one half.
+    error of a classifier that predicts the domain, source or target. Each domain counts for half of
+    the error, however many rows it has. An error above one half is no better than chance and counts
+    as one half.
 
     Parameters
     ----------
@@ -38,20 +39,21 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
     X_target : {array-like, sparse matrix} of shape (n_target, n_features)
         Target rows with the same columns.
     classifier : classifier, default=None
-        Tells source (0) from target (1); it is cloned. Where the domains differ in size, it should
-        weigh both alike, for example by ``class_weight="balanced"``. None means a balanced
-        logistic regression on standardised columns (divided by their largest absolute value where
-        rows are sparse), which sees shifts of means only, not of shapes.
+        Predicts the domain, 0 for source and 1 for target; it is cloned. Where the domains differ
+        in size, it should give both the same weight, for example by ``class_weight="balanced"``.
+        None means a balanced logistic regression on standardised columns (sparse columns are
+        divided by their largest absolute value). It detects that the means of columns have moved,
+        but not that distributions with the same means differ in shape.
     cv : int or cross-validation splitter, default=5
         An int is a number of shuffled folds, stratified by domain.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds. A classifier that draws has a `random_state` of its own.
+        Determines the folds. A random `classifier` needs a `random_state` of its own.
 
     Returns
     -------
     distance : float
-        In [0, 2], without unit: 0 for domains that can't be told apart, 2 for domains that the
-        classifier separates. Lower is closer.
+        In [0, 2], without unit: 0 if the classifier is no better than chance, 2 if it makes no
+        error. Lower is closer.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
 
     Examples
     --------
-    No error between domains with a gap, so the distance is ``2 * (1 - 2 * 0)``:
+    There is a gap between the domains, so the error is 0 and the distance ``2 * (1 - 2 * 0)``:
 
     >>> from skdann.metrics import proxy_a_distance
     >>> proxy_a_distance([[0], [1], [2]], [[97], [98], [99]], cv=3)
@@ -86,11 +88,11 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
 def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
     """Measure how far apart the domains' means are in the space of a Gaussian kernel.
 
-    The squared maximum mean discrepancy [1]_, as its biased estimate: the mean kernel value of all
-    pairs of source rows, plus that of all pairs of target rows, minus twice that of all pairs
-    across, each row's pair with itself included. The kernel is
-    ``exp(-distance**2 / (2 * bandwidth**2))``. All pairs count and none is drawn, in blocks of
-    bounded memory; time grows with the square of the number of rows.
+    This is the biased estimate of the squared maximum mean discrepancy [1]_: the mean kernel value
+    over all pairs of source rows, plus that over all pairs of target rows, minus twice that over
+    all pairs of a source and a target row. Pairs of a row with itself are included. The kernel is
+    ``exp(-distance**2 / (2 * bandwidth**2))``. All pairs are used, without sampling; memory is
+    bounded, and time grows with the square of the number of rows.
 
     Parameters
     ----------
@@ -100,9 +102,9 @@ def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
         Target rows with the same columns.
     bandwidth : float, default=None
         Width of the kernel, in the unit of the rows. None means the median distance between two
-        rows of both domains together (the upper one of two middle distances), or their root mean
-        square where rows repeat so often that the median is 0. Fix it to compare several embeddings
-        on one scale.
+        rows, source and target taken together (of two middle distances the larger). If so many rows
+        are equal that the median is 0, it is the root mean square distance. Set a number to compare
+        several embeddings on one scale.
 
     Returns
     -------
@@ -129,7 +131,8 @@ def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
     0.7869
     """
     source, target = read_domains(X_source=X_source, X_target=X_target)
-    if not sparse.issparse(source):  # Distances are more exact around the origin.
+    if not sparse.issparse(source):
+        # euclidean_distances subtracts squares, which loses digits far from the origin.
         centre = np.concatenate([source, target]).mean(axis=0)
         source, target = source - centre, target - centre
     if bandwidth is None:
@@ -144,8 +147,8 @@ def coral_distance(X_source, X_target):
     """Measure how much the covariances of the two domains differ.
 
     The sum of the squared differences between the two covariance matrices, divided by
-    ``4 * n_features**2``, as in Deep CORAL [1]_. It is blind to a shift of the means. Memory grows
-    with the square of the number of columns.
+    ``4 * n_features**2``, as in Deep CORAL [1]_. A shift of the means does not change it. Memory
+    grows with the square of the number of columns.
 
     Parameters
     ----------
@@ -187,13 +190,16 @@ def coral_distance(X_source, X_target):
 
 
 def default_domain_classifier(rows, class_weight=None):
-    """Return a logistic regression behind the scaler that suits the rows."""
+    """Return a pipeline of a scaler and a logistic regression; sparse rows stay sparse."""
     scaler = MaxAbsScaler() if sparse.issparse(rows) else StandardScaler()
     return make_pipeline(scaler, LogisticRegression(max_iter=1000, class_weight=class_weight))
 
 
 def domain_folds(domain, cv, random_state):
-    """Return shuffled folds that hold rows of both domains, or the splitter that was passed."""
+    """Return shuffled folds with rows of both domains in each, or the splitter that was passed.
+
+    `domain` is an ndarray of 0 for source and 1 for target rows.
+    """
     if not isinstance(cv, numbers.Integral):
         return cv
     n_source, n_target = np.bincount(domain)
@@ -209,7 +215,7 @@ def _covariance(rows):
     """Return the unbiased covariance matrix of the columns."""
     n_rows = rows.shape[0]
     mean = np.asarray(rows.mean(axis=0)).reshape(1, -1)
-    if sparse.issparse(rows):
+    if sparse.issparse(rows):  # centring would make it dense
         return ((rows.T @ rows).toarray() - n_rows * mean.T @ mean) / (n_rows - 1)
     centred = rows - mean
     return centred.T @ centred / (n_rows - 1)
@@ -222,6 +228,7 @@ def _squared_distances(left, right):
 
 
 def _mean_kernel(left, right, bandwidth):
+    """Return the mean value of the Gaussian kernel over all pairs of a left and a right row."""
     total = sum(
         np.exp(distances / (-2.0 * bandwidth**2)).sum()
         for distances in _squared_distances(left, right)
@@ -233,35 +240,59 @@ def _typical_distance(rows):
     """Return the median distance between two rows; where it is 0, their root mean square."""
     n_rows = rows.shape[0]
     n_pairs = n_rows * (n_rows - 1) // 2
-    # Four times the longest row's square bounds them all; five times leaves room for rounding.
+    # A squared distance is at most four times the longest row's square; five leaves room for
+    # rounding.
     largest = 5.0 * float(row_norms(rows, squared=True).max())
-    # The matrix of distances holds each pair twice, and a 0 for each row itself.
+    # The matrix of distances holds a 0 for each row with itself, and each pair twice. So the
+    # median of the pairs stands behind n_rows zeros and twice half of the pairs.
     squared = _ranked_distance(rows, n_rows + 2 * (n_pairs // 2), largest)
     if squared <= _ROUNDING * largest:
         squared = sum(block.sum() for block in _squared_distances(rows, rows)) / (2 * n_pairs)
+    # All rows are equal: any bandwidth gives the kernel value 1.
     return math.sqrt(squared) if squared > _ROUNDING * largest else 1.0
 
 
 def _ranked_distance(rows, rank, largest):
-    """Return the squared distance at a position in the order of all, without keeping all.
+    """Return the squared distance at a position in the sorted order of all.
 
-    An interval that holds it is cut into bins, of which one holds it, until the values in there
-    are few enough to sort.
+    All distances would not fit in memory. A histogram tells which of 1024 bins holds the position;
+    that bin is divided again, until so few distances lie in it that they can be sorted.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR array of shape (n_rows, n_features)
+    rank : int
+        In [0, n_rows**2), 0 for the smallest.
+    largest : float
+        Upper bound of the squared distances.
     """
-    low, high, n_below = 0.0, largest, 0
+    low, high = 0.0, largest  # the distance lies in between
+    n_below = 0  # distances below `low`
     while high - low > _ROUNDING * largest:
         counts, edges = _histogram(rows, low, high)
-        ends = n_below + np.cumsum(counts)
-        found = int(np.searchsorted(ends, rank, side="right"))
-        low, high, n_below = edges[found], edges[found + 1], int(ends[found] - counts[found])
-        if counts[found] <= _BLOCK_VALUES:
-            inside = [b[(b >= low) & (b <= high)] for b in _squared_distances(rows, rows)]
-            return float(np.partition(np.concatenate(inside), rank - n_below)[rank - n_below])
-    return float(low)
+        n_up_to_bin = n_below + np.cumsum(counts)
+        chosen = int(np.searchsorted(n_up_to_bin, rank, side="right"))
+        low, high = edges[chosen], edges[chosen + 1]
+        n_below = int(n_up_to_bin[chosen] - counts[chosen])
+        if fits_in_a_block(counts[chosen]):
+            inside = _distances_between(rows, low, high)
+            return float(np.partition(inside, rank - n_below)[rank - n_below])
+    return float(low)  # more equal distances than can be sorted
+
+
+def _distances_between(rows, low, high):
+    """Return the squared distances between all rows that lie in [low, high]."""
+    inside = []
+    for distances in _squared_distances(rows, rows):
+        inside.append(distances[(distances >= low) & (distances <= high)])
+    return np.concatenate(inside)
 
 
 def _histogram(rows, low, high):
-    """Count the squared distances between all rows in 1024 bins."""
+    """Return how many squared distances fall in each of 1024 bins, and the edges of the bins.
+
+    Distances outside [low, high] are not counted.
+    """
     counts = 0
     for distances in _squared_distances(rows, rows):
         in_block, edges = np.histogram(distances, bins=1024, range=(low, high))

@@ -1,4 +1,4 @@
-"""Weights that make source rows stand for target rows, and what is estimated with them."""
+"""Importance weights of source rows, and estimates of target accuracy and risk with them."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,18 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import check_array, column_or_1d
 
 from skdann.metrics._distances import default_domain_classifier, domain_folds
-from skdann.metrics._rows import check_positive, read_domains, stack_domains
+from skdann.metrics._domain_rows import check_positive, read_domains, stack_domains
 
 
 class WeightedScore(NamedTuple):
-    """A weighted mean, and how many equally weighted rows would be as reliable."""
+    """A weighted mean and its effective sample size.
+
+    Attributes
+    ----------
+    score : float
+    effective_sample_size : float
+        In [1, n_rows]: number of equally weighted rows that would give an equally reliable mean.
+    """
 
     score: float
     effective_sample_size: float
@@ -32,10 +39,11 @@ def density_ratio_weights(
 ):
     """Weigh source rows by how much more likely they are in the target.
 
-    The ratio of the densities, target over source, is read from a classifier that tells the two
-    domains apart [1]_: ``P(target) / P(source) * n_source / n_target``. Under covariate shift,
-    where labels depend on rows alike in both domains, a weighted mean over source rows estimates
-    the mean over target rows.
+    The weight of a row is the ratio of the densities, target over source. It is computed from a
+    classifier that predicts the domain of a row [1]_:
+    ``P(target) / P(source) * n_source / n_target``. Under covariate shift, where the label depends
+    on the row in the same way in both domains, a weighted mean over source rows estimates the mean
+    over target rows.
 
     Parameters
     ----------
@@ -45,22 +53,23 @@ def density_ratio_weights(
         Target rows with the same columns.
     X : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
         Source rows to weigh, which should not be among `X_source`. None means the rows of
-        `X_source`, each weighed by a classifier that did not see it.
+        `X_source`: each is weighed by a classifier that was trained without it.
     classifier : classifier with `predict_proba`, default=None
-        Tells source (0) from target (1); it is cloned. Its probabilities must reflect the sizes of
-        the domains: it should not balance them. None means a logistic regression on standardised
-        columns (divided by their largest absolute value where rows are sparse).
+        Predicts the domain, 0 for source and 1 for target; it is cloned. Its probabilities must
+        reflect the sizes of the domains, so it must not balance them by ``class_weight``. None
+        means a logistic regression on standardised columns (sparse columns are divided by their
+        largest absolute value).
     cv : int or cross-validation splitter, default=5
-        An int is a number of shuffled folds, stratified by domain. Used where `X` is None.
+        An int is a number of shuffled folds, stratified by domain. Used only if `X` is None.
     clip : float or None, default=10.0
-        Largest ratio of the densities; None for no limit. True ratios have mean 1 over source rows,
-        so no row counts for more than 10 times its fair share, however sure the classifier is. A
-        limit relative to the mean weight would not hold, as one huge weight lifts the mean too.
+        Largest ratio of the densities; larger ones are set to it. None means no limit. The true
+        ratios have mean 1 over the source rows, so a row counts at most 10 times as much as an
+        average one.
     normalize : bool, default=True
-        Whether weights are divided by their mean. `deep_embedded_validation` learns from the mean
-        and needs False.
+        Whether weights are divided by their mean. `deep_embedded_validation` uses the mean as
+        information and needs False.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds. A classifier that draws has a `random_state` of its own.
+        Determines the folds. A random `classifier` needs a `random_state` of its own.
 
     Returns
     -------
@@ -71,8 +80,8 @@ def density_ratio_weights(
     ------
     ValueError
         If rows are missing, not finite or of different widths, a domain has fewer rows than there
-        are folds, `clip` is not positive, the classifier has no probabilities, or no row could be a
-        target row.
+        are folds, `clip` is not positive, the classifier has no `predict_proba`, or it gives all
+        rows a probability of 0 to be target rows.
 
     References
     ----------
@@ -81,8 +90,8 @@ def density_ratio_weights(
 
     Examples
     --------
-    A quarter of the source rows, but three quarters of the target rows are ones. The ratio of a one
-    is ``(3 / 4) / (1 / 4)``, that of a zero ``(1 / 4) / (3 / 4)``:
+    A quarter of the source rows and three quarters of the target rows are 1. So the ratio of a 1
+    is ``(3 / 4) / (1 / 4)``, that of a 0 ``(1 / 4) / (3 / 4)``:
 
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from skdann.metrics import density_ratio_weights
@@ -97,22 +106,26 @@ def density_ratio_weights(
     """
     if clip is not None:
         check_positive(clip, "clip")
-    domains = {"X_source": X_source, "X_target": X_target}
-    source, target, *others = read_domains(**domains | ({} if X is None else {"X": X}))
+    if X is None:
+        source, target = read_domains(X_source=X_source, X_target=X_target)
+    else:
+        source, target, to_weigh = read_domains(X_source=X_source, X_target=X_target, X=X)
     rows, domain = stack_domains(source, target)
-    classifier = _probabilistic(classifier, rows)
+    classifier = _check_probabilistic(classifier, rows)
     if X is None:
         folds = domain_folds(domain, cv, random_state)
-        how = {"method": "predict_proba", "params": {}}  # a dict: see `proxy_a_distance`
-        proba = cross_val_predict(classifier, rows, domain, cv=folds, **how)
+        # With routing, scikit-learn 1.6 needs params to be a dict.
+        proba = cross_val_predict(
+            classifier, rows, domain, cv=folds, method="predict_proba", params={}
+        )
         proba = proba[domain == 0]
     else:
-        proba = clone(classifier).fit(rows, domain).predict_proba(others[0])
+        proba = clone(classifier).fit(rows, domain).predict_proba(to_weigh)
     return _ratios(proba, source.shape[0] / target.shape[0], clip, normalize)
 
 
 def effective_sample_size(weights):
-    """Count how many equally weighted rows would be as reliable as the weighted ones.
+    """Return the number of equally weighted rows that would be as reliable as the weighted ones.
 
     Kish's formula [1]_: the squared sum of the weights over the sum of their squares.
 
@@ -124,7 +137,7 @@ def effective_sample_size(weights):
     Returns
     -------
     size : float
-        In [1, n_rows], in rows: n_rows for equal weights, 1 where a single row has all the weight.
+        In [1, n_rows], in rows: n_rows for equal weights, 1 if a single row has all the weight.
         Higher is more reliable.
 
     Raises
@@ -145,16 +158,16 @@ def effective_sample_size(weights):
     2.6667
     """
     weights = _read_weights(weights)
-    share = weights / weights.max()  # Squares of tiny or huge weights would leave the float range.
+    share = weights / weights.max()  # squares of tiny or huge weights would leave the float range
     return float(share.sum() ** 2 / (share**2).sum())
 
 
 def importance_weighted_accuracy(y_true, y_pred, weights):
     """Estimate the accuracy on target rows from labelled source rows.
 
-    The share of the weight that lies on rows with a right prediction: importance-weighted
-    validation [1]_, divided by the sum of the weights. The rows should not be among those that
-    trained the model.
+    This is importance-weighted validation [1]_, divided by the sum of the weights: the weight of
+    the rows that are predicted correctly, as a share of all weight. The rows should not be among
+    those that trained the model.
 
     Parameters
     ----------
@@ -163,13 +176,13 @@ def importance_weighted_accuracy(y_true, y_pred, weights):
     y_pred : array-like of shape (n_rows,)
         Predicted labels of the same rows.
     weights : array-like of shape (n_rows,)
-        Weights >= 0 of the same rows, not all zero, as of `density_ratio_weights`.
+        Weights >= 0 of the same rows, not all zero, such as those of `density_ratio_weights`.
 
     Returns
     -------
     result : WeightedScore
         A named tuple. `score`, a float in [0, 1]: the accuracy, higher is better.
-        `effective_sample_size`, a float in [1, n_rows]: where it is a small part of the rows, few
+        `effective_sample_size`, a float in [1, n_rows]: if it is a small part of the rows, few
         rows decide the score.
 
     Raises
@@ -204,25 +217,25 @@ def importance_weighted_accuracy(y_true, y_pred, weights):
 def deep_embedded_validation(losses, weights):
     """Estimate the risk on target rows from losses of labelled source rows.
 
-    Deep embedded validation [1]_ is the mean weighted loss, corrected by what is known about the
-    weights, whose true mean is 1: ``mean(w * loss) + eta * (mean(w) - 1)`` with
-    ``eta = -cov(w * loss, w) / var(w)``, or 0 for equal weights. The correction lowers the
-    variance; for weights that were divided by their mean it is 0. The rows should not be among
-    those that trained the model.
+    Deep embedded validation [1]_ is the mean weighted loss with a control variate. The true mean of
+    the weights w is known to be 1, so the deviation of their sample mean from 1 can correct the
+    estimate: ``mean(w * loss) + eta * (mean(w) - 1)`` with ``eta = -cov(w * loss, w) / var(w)``,
+    and 0 for equal weights. The correction lowers the variance. It vanishes for weights that were
+    divided by their mean. The rows should not be among those that trained the model.
 
     Parameters
     ----------
     losses : array-like of shape (n_rows,)
         Losses of source rows, for example 1 for a wrong prediction and 0 for a right one.
     weights : array-like of shape (n_rows,)
-        Ratios of the densities, target over source, of the same rows: >= 0, not all zero, not
-        divided by their mean, as of `density_ratio_weights` with ``normalize=False``.
+        Ratios of the densities, target over source, of the same rows: >= 0, not all zero and not
+        divided by their mean, such as those of `density_ratio_weights` with ``normalize=False``.
 
     Returns
     -------
     risk : float
-        In the losses' unit; the correction can carry it out of their range, below 0 too. Lower is
-        better.
+        In the unit of the losses. The correction can take it out of their range, even below 0.
+        Lower is better.
 
     Raises
     ------
@@ -252,8 +265,8 @@ def deep_embedded_validation(losses, weights):
     return float(weighted.mean() - correction)
 
 
-def _probabilistic(classifier, rows):
-    """Return the classifier to use, or raise if it has no probabilities."""
+def _check_probabilistic(classifier, rows):
+    """Return the classifier, or a default one that suits the rows; raise without predict_proba."""
     if classifier is None:
         return default_domain_classifier(rows)
     if not hasattr(classifier, "predict_proba"):
@@ -265,20 +278,35 @@ def _probabilistic(classifier, rows):
 
 
 def _ratios(proba, size_ratio, clip, normalize):
-    """Turn the probabilities of both domains into clipped ratios of the densities."""
-    in_source = np.maximum(proba[:, 0], np.finfo(np.float64).eps)
-    weights = np.minimum(proba[:, 1] / in_source * size_ratio, np.inf if clip is None else clip)
+    """Turn the probabilities of the domains into density ratios, clipped at `clip`.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_rows, 2)
+        P(source) and P(target) of each row.
+    size_ratio : float
+        n_source / n_target. The classifier's odds are p_T(x) / p_S(x) * n_target / n_source, so
+        this factor leaves the ratio of the densities.
+    clip : float or None
+    normalize : bool
+    """
+    in_source = np.maximum(proba[:, 0], np.finfo(np.float64).eps)  # no division by 0
+    weights = proba[:, 1] / in_source * size_ratio
+    if clip is not None:
+        # Before the division by the mean: one huge weight would raise the mean, and with it a limit
+        # that is relative to the mean.
+        weights = np.minimum(weights, clip)
     if not weights.any():
         raise ValueError(
-            "X_source and X_target do not overlap: the classifier gives every row to weigh a "
-            "probability of 0 to be a target row. Weigh rows of an embedding that brings the "
-            "domains together, or pass a smoother classifier."
+            "X_source and X_target do not overlap: the classifier gives each row to be weighed a "
+            "probability of 0 to be a target row. Pass an embedding in which the domains overlap, "
+            "or a classifier with less extreme probabilities."
         )
     return weights / weights.mean() if normalize else weights
 
 
 def _slope(x, y):
-    """Return the slope of the regression of y on x, or 0 where x does not vary."""
+    """Return the slope of the regression of y on x, or 0 if x is constant."""
     if np.ptp(x) <= 1e-12 * x.max():
         return 0.0
     centred = x - x.mean()
@@ -286,6 +314,7 @@ def _slope(x, y):
 
 
 def _read_weights(weights):
+    """Return weights as a float64 vector, or raise if one is negative or all are zero."""
     weights = _read_numbers(weights, "weights")
     if (weights < 0).any():
         raise ValueError(

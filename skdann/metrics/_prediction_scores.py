@@ -1,4 +1,4 @@
-"""Scores of a model's predictions on target rows, without their labels."""
+"""Scores of predicted probabilities for target rows: entropy, information and others."""
 
 import math
 
@@ -8,20 +8,20 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skdann.metrics._rows import check_positive, read_rows, row_blocks
+from skdann.metrics._domain_rows import check_positive, read_float64_rows, row_blocks
 
-# How far float16 probabilities may be from adding up to one.
+# The sum of a row of probabilities may be this far from 1, as sums of float16 values are.
 _SUM_TOLERANCE = 1e-3
 
-# A class that is said not to occur still gets this share, so that no score is infinite.
+# The share of a class that is expected not to occur: with 0 a score could be infinite.
 _SMALLEST_SHARE = 1e-6
 
 
 def prediction_entropy(proba):
-    """Measure how unsure the predictions are, in the mean over rows.
+    """Measure how unsure the predictions are.
 
-    The mean Shannon entropy of the rows [1]_. A model that is sure of the same class everywhere
-    has the best value, so compare models that are known not to collapse, or use `info_max`.
+    The mean over the rows of the Shannon entropy of their probabilities [1]_. A model that predicts
+    one class for all rows, with certainty, has the best value. `info_max` gives it a bad one.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def prediction_entropy(proba):
 
     Examples
     --------
-    One sure row and one that is torn between two classes: ``(0 + log(2)) / 2``.
+    One sure row and one that is undecided between two classes: ``(0 + log(2)) / 2``.
 
     >>> from skdann.metrics import prediction_entropy
     >>> round(prediction_entropy([[1.0, 0.0], [0.5, 0.5]]), 4)
@@ -57,11 +57,11 @@ def prediction_entropy(proba):
 def info_max(proba, class_shares=None):
     """Measure how sure the predictions are, and how well they spread over the classes.
 
-    The entropy of the mean prediction minus the mean entropy of the predictions [1]_, [2]_: the
-    information that the predicted class carries about the row. It wants all classes to be equally
-    frequent in the target, and prefers wrong models where they are not. Known or estimated
-    `class_shares` q take the place of that wish: the first term becomes
-    ``entropy(q) - KL(mean prediction, q)``, which is largest for a mean prediction of q. Equal
+    The entropy of the mean prediction minus the mean entropy of the predictions [1]_, [2]_. This is
+    the mutual information of the row and its predicted class. It is largest if all classes are
+    predicted equally often, so where classes differ in frequency it prefers wrong models. Pass
+    known or estimated `class_shares` q then: the first term becomes
+    ``entropy(q) - KL(mean prediction, q)``, which is largest if the mean prediction is q. Equal
     shares give the same value as None.
 
     Parameters
@@ -69,14 +69,15 @@ def info_max(proba, class_shares=None):
     proba : array-like of shape (n_target, n_classes)
         Class probabilities of target rows.
     class_shares : array-like of shape (n_classes,), default=None
-        Expected shares of the classes in the target, as of `estimate_class_shares`; None means
-        equal shares. Shares below 1e-6 are raised to it, so that the score stays finite.
+        Expected shares of the classes in the target, such as those of `estimate_class_shares`;
+        None means equal shares. Shares below 1e-6 are set to 1e-6, so that the score is finite.
 
     Returns
     -------
     score : float
-        In nats, at most log(n_classes), for sure predictions that are spread as expected. At least
-        0 with equal shares, and without lower limit with others. Higher is better.
+        In nats. The largest value, at most log(n_classes), is that of sure predictions with the
+        expected class shares. The smallest is 0 for equal shares; for others there is no lower
+        limit. Higher is better.
 
     Raises
     ------
@@ -93,8 +94,8 @@ def info_max(proba, class_shares=None):
 
     Examples
     --------
-    Sure and even predictions have entropy ``log(2) - 0``; with the same class for both rows the
-    mean is as sure as the rows, ``0 - 0``:
+    For sure predictions of two classes the score is ``log(2) - 0``; with the same class for both
+    rows the mean prediction is as sure as the rows, ``0 - 0``:
 
     >>> from skdann.metrics import info_max
     >>> round(info_max([[1.0, 0.0], [0.0, 1.0]]), 4)
@@ -102,7 +103,8 @@ def info_max(proba, class_shares=None):
     >>> info_max([[1.0, 0.0], [1.0, 0.0]])
     0.0
 
-    Where nine of ten rows are known to be of the first class, sameness is less bad than evenness:
+    If nine of ten rows are known to be of the first class, predicting it for both rows is better
+    than predicting one row of each class:
 
     >>> shares = [0.9, 0.1]
     >>> same, even = [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
@@ -115,18 +117,18 @@ def info_max(proba, class_shares=None):
         spread = entr(mean).sum()
     else:
         shares = _read_shares(class_shares, len(mean))
-        # entropy(q) - KL(mean, q), where -KL is the mean's entropy minus its cross-entropy to q.
+        # entropy(q) - KL(mean, q), with -KL(mean, q) = entropy(mean) + sum(mean * log(q)).
         spread = entr(shares).sum() + entr(mean).sum() + mean @ np.log(shares)
     return float(spread - entr(proba).sum(axis=1).mean())
 
 
 def batch_nuclear_norm(proba):
-    """Measure how sure and how varied the predictions are, by the singular values.
+    """Measure how sure and how varied the predictions are, by their nuclear norm.
 
-    The sum of the singular values of the predictions [1]_, divided by its largest possible value
-    ``sqrt(n_target * min(n_target, n_classes))``. It falls with unsure rows, which shorten all
-    singular values, and with alike rows, which leave but one. It is largest for classes of equal
-    size.
+    The sum of the singular values of the matrix of predictions [1]_, divided by its largest
+    possible value ``sqrt(n_target * min(n_target, n_classes))``. Unsure rows are short vectors and
+    make all singular values smaller; equal rows leave only one singular value above 0. The score is
+    largest for sure predictions of classes of equal size.
 
     Parameters
     ----------
@@ -166,9 +168,9 @@ def corr_c(proba):
     """Measure how little the predictions mix the classes, and how evenly they use them.
 
     The cosine between the correlation matrix of the classes, ``proba.T @ proba / n_target``, and
-    the identity matrix [1]_, [2]_. Unsure rows fill the matrix beside its diagonal, and rare
-    classes make the diagonal uneven; both lower the score. It wants all classes to be equally
-    frequent.
+    the identity matrix [1]_, [2]_. Unsure rows put weight off the diagonal, and classes of
+    different size make the diagonal uneven; both lower the score. It is largest if all classes are
+    predicted equally often.
 
     Parameters
     ----------
@@ -205,26 +207,26 @@ def corr_c(proba):
     1.0
     """
     proba = read_proba(proba)
-    correlation = proba.T @ proba  # A factor such as 1 / n_target does not turn it.
+    correlation = proba.T @ proba  # the cosine is the same without the factor 1 / n_target
     length = np.linalg.norm(correlation) * math.sqrt(len(correlation))
     return float(np.trace(correlation) / length)
 
 
 def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
-    """Measure how evenly a row's likeness is spread over its neighbours.
+    """Measure how densely target rows with similar predictions lie together.
 
     Rows are scaled to length 1. A softmax over a row's dot products with all other rows, divided by
-    the temperature, says how alike they are; the score is the mean entropy of these
-    distributions [1]_. A model that lumps target rows into dense groups has a high value, and one
-    that lumps them all into one has the highest: in comparisons of validators it is among the
-    worst. Memory is bounded; time grows with the square of the number of rows.
+    the temperature, is a distribution over its neighbours; the score is the mean entropy of these
+    distributions [1]_. It is high for predictions in dense groups, and highest if all rows are in
+    one group: in comparisons of such scores it is among the worst. Memory is bounded; time grows
+    with the square of the number of rows.
 
     Parameters
     ----------
     features_or_proba : {array-like, sparse matrix} of shape (n_target, n_columns)
         Class probabilities of target rows, as in the paper, or other outputs; at least two rows.
     temperature : float, default=0.05
-        Divides the dot products. The lower, the fewer neighbours count.
+        Divides the dot products. The lower it is, the fewer neighbours have weight.
 
     Returns
     -------
@@ -246,28 +248,28 @@ def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
 
     Examples
     --------
-    Of three equal rows, each has two neighbours that are equally near: ``log(2)``.
+    Each of three equal rows has two equally near neighbours: ``log(2)``.
 
     >>> from skdann.metrics import soft_neighborhood_density
     >>> round(soft_neighborhood_density([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]]), 4)
     0.6931
     """
     check_positive(temperature, "temperature")
-    rows = normalize(read_rows(features_or_proba, "features_or_proba"))
+    rows = normalize(read_float64_rows(features_or_proba, "features_or_proba"))
     n_rows = rows.shape[0]
     if n_rows < 2:
         raise ValueError("features_or_proba has one row, but neighbours need at least two rows.")
     total = 0.0
     for block in row_blocks(n_rows, n_rows):
-        likeness = safe_sparse_dot(rows[block], rows.T, dense_output=True) / temperature
+        similarity = safe_sparse_dot(rows[block], rows.T, dense_output=True) / temperature
         # A row is not its own neighbour.
-        likeness[np.arange(len(likeness)), np.arange(n_rows)[block]] = -np.inf
-        total += entr(softmax(likeness, axis=1)).sum()
+        similarity[np.arange(len(similarity)), np.arange(n_rows)[block]] = -np.inf
+        total += entr(softmax(similarity, axis=1)).sum()
     return float(total / n_rows)
 
 
 def read_proba(proba, argument="proba"):
-    """Return class probabilities as float64 rows that add up to exactly one, or raise."""
+    """Return class probabilities as float64, each row divided by its sum, or raise."""
     cure = "Pass what predict_proba returns: a row for each sample, a column for each class."
     try:
         rows = check_array(

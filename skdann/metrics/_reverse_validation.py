@@ -1,4 +1,4 @@
-"""Reverse validation: a model learned from the labels predicted for the target."""
+"""Reverse validation: a scorer that trains a model back from the target to the source."""
 
 import numpy as np
 from sklearn.base import clone
@@ -8,30 +8,30 @@ from skdann.metrics._scorer_base import TargetScorer, takes
 
 
 class ReverseValidation(TargetScorer):
-    """Accuracy on the source of a model that learned from the predictions on the target.
+    """Accuracy on source rows of a model that is trained on the predictions for the target.
 
-    The fitted estimator labels the target rows. A model of the same kind is trained the other
-    way round, from these rows and labels to the source rows `X`, and is scored against `y`
-    [1]_ [2]_ [3]_. A model that is wrong in the target teaches wrong labels. What it can't
-    see is an adaptation that is wrong both ways, such as two classes exchanged twice.
+    The fitted estimator predicts labels for the target rows. A second model of the same kind is
+    trained in the other direction: the target rows with their predicted labels are its source, the
+    source rows `X` its target. Its accuracy on `X` and `y` is the score [1]_ [2]_ [3]_. A model
+    that mislabels the target teaches wrong labels and scores badly. Errors that cancel on the way
+    back go unnoticed, for example two classes that are swapped and swapped again.
 
-    It costs one more fit per score, for a `DANNClassifier` a third of one. The fitted steps in
-    front of the classifier in a Pipeline stay as they are. Predictions of a single class need no
-    fit: the way back predicts that class.
+    Each score costs one more fit, for a `DANNClassifier` a third of one. Fitted steps in front of
+    the classifier in a Pipeline stay as they are. If all predicted labels are equal, nothing is
+    fitted and the second model predicts that label.
 
     Parameters
     ----------
     X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`. Several domains are stacked: together they are the source of the way
-        back.
+        See `TargetScorer`. Several target domains are concatenated.
 
     warm_start : bool, default=True
-        Whether the way back of a `DANNClassifier` goes on from the weights of the fitted one, as
-        in [1]_, section 5.1.2, for a third of the epochs. Other classifiers start anew.
+        Whether the second model of a `DANNClassifier` starts from the weights of the first, as in
+        [1]_, section 5.1.2, and trains for a third of the epochs. Other classifiers are cloned.
 
     balanced : bool, default=False
-        Whether the score is the mean over the classes in `y` of the accuracy in each, instead of
-        the accuracy.
+        Whether the score is the mean of the accuracies within each class of `y`, instead of the
+        accuracy over all rows.
 
     References
     ----------
@@ -53,7 +53,7 @@ class ReverseValidation(TargetScorer):
     >>> ReverseValidation()(clf, X, y, X_tgt=X + 0.2)
     1.0
 
-    All target rows are predicted to be ones, as half of the source rows are:
+    All target rows are predicted to be of class 1, and half of the source rows are:
 
     >>> ReverseValidation()(clf, X, y, X_tgt=X + 50)
     0.5
@@ -82,6 +82,7 @@ class ReverseValidation(TargetScorer):
         return model.fit(target, predicted, **adapts).predict(source)
 
     def _model_back(self, fitted, n_target, y):
+        """Return the unfitted second model, or one that starts from the fitted weights."""
         if self.warm_start and hasattr(fitted, "_learning_back"):
             return fitted._learning_back(n_target, y)
         return clone(fitted)

@@ -1,7 +1,8 @@
-"""The base of all scorers: who is given which rows, and what an estimator makes of them."""
+"""`TargetScorer`, the base class of the scorers, and `ScoredDomains`, the outputs they score."""
 
 import functools
 import inspect
+import warnings
 
 import numpy as np
 from scipy import sparse
@@ -10,55 +11,97 @@ from sklearn.pipeline import Pipeline
 
 
 class TargetScorer(BaseEstimator):
-    """Base of all scorers here: who is given which rows.
+    """Base class of the scorers that need no target labels.
 
-    A scorer is called with a fitted estimator, source rows, their labels and the target, and
-    returns a number of which more is better. It changes neither itself nor the estimator.
+    A scorer is called with a fitted estimator, source rows, their labels, and target rows. It
+    returns a float; higher is better. A call changes neither the scorer nor the estimator.
 
-    In a search or in cross-validation it is passed as `scoring`, alone or in a dict of several.
-    With metadata routing enabled it asks for the `X_tgt` that `fit` is given, by itself.
-    Without, and for ``search.score(X, y)``, build it with the target.
+    Pass a scorer as `scoring` to a search or to cross-validation, alone or in a dict of several.
+    With metadata routing enabled it requests the `X_tgt` that is passed to `fit`. Without routing,
+    and for ``search.score(X, y)``, build it with the target: ``InfoMaxScorer(X_tgt=(X_tgt,))``.
+    A Pipeline transforms the target, so pass it as it is before the first step.
 
-    The target comes as the user has it: the scorer passes it through the steps of a Pipeline.
-    Where the estimator asks which domain rows are from (``domain``), source rows are announced
-    as such, and so are several target domains.
+    If the methods of the estimator have a parameter `domain`, source rows are passed with
+    ``domain="source"``, and several target domains with their codes.
 
-    A subclass defines ``_measure(self, domains)``, which returns the score from
-    `ScoredDomains`, and lists its options in `__init__`.
+    A subclass lists its options in `__init__` and defines ``_measure(self, domains)``, which
+    computes the score from a `ScoredDomains`.
 
     Parameters
     ----------
-    X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), default=None
-        Target rows to score on, or a tuple of such, of which the rows count together. It has
-        precedence over the `X_tgt` of a call. None takes the latter.
+    X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), tuple of such \
+or "X", default=None
+        Target rows to score on; all rows of a tuple count together. They have precedence over the
+        `X_tgt` of a call, which is used if this is None.
+
+        "X" says that the rows passed as `X` are target rows. They are scored, and `y` is ignored.
+        It is for :func:`~sklearn.inspection.permutation_importance` and others that change `X` and
+        see what happens to the score. Scores that also need source rows refuse it.
+
+    Warns
+    -----
+    UserWarning
+        If a call passes as `X` the target that the scorer was built with, and the score does not
+        depend on `X`.
 
     Notes
     -----
-    Inside a search pass ``X_tgt=(X_tgt,)`` to `fit`. scikit-learn cuts an array that happens to
-    have as many rows as `X` by the fold's *source* test rows; the scorer is given a part of
-    the target then and can't know. With the tuple the score is on rows that the fit has seen;
-    :class:`skdann.model_selection.DomainKFold` leaves them out.
+    Inside a search pass ``X_tgt=(X_tgt,)`` to `fit`. If an array happens to have as many rows as
+    `X`, scikit-learn selects from it the fold's *source* test rows, and the scorer cannot notice
+    that it gets a part of the target. A tuple is passed whole; the score is then computed on rows
+    that the fit has seen. :class:`skdann.model_selection.DomainKFold` holds out target rows too.
+
+    Examples
+    --------
+    Two columns tell the same classes, the third is noise. How much information about the class is
+    lost when a column of the target is permuted?
+
+    >>> import numpy as np
+    >>> from sklearn.inspection import permutation_importance
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import InfoMaxScorer
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(200) % 2
+    >>> X, X_tgt = rng.normal(size=(2, 200, 3))
+    >>> X[:, :2] += 4 * y[:, np.newaxis]
+    >>> X_tgt[:, :2] += 4 * y[:, np.newaxis]
+    >>> clf = LogisticRegression().fit(X, y)
+    >>> scorer = InfoMaxScorer(X_tgt="X")
+    >>> found = permutation_importance(clf, X_tgt, None, scoring=scorer, random_state=0)
+    >>> abs(found.importances_mean).round(1)
+    array([0.2, 0.2, 0. ])
+
+    If one column alone decides, the score hardly changes when it is permuted: each row gets the
+    prediction of another. The share of predictions that change is a better measure then, and needs
+    no scorer of this module:
+
+    >>> found = permutation_importance(
+    ...     clf, X_tgt, clf.predict(X_tgt), scoring="accuracy", random_state=0
+    ... )
+    >>> abs(found.importances_mean).round(1)
+    array([0.3, 0.2, 0. ])
     """
 
     def __init__(self, *, X_tgt=None):
         self.X_tgt = X_tgt
 
     def __call__(self, estimator, X, y=None, X_tgt=None):
-        """Return the score of a fitted estimator; greater is better.
+        """Return the score of a fitted estimator; higher is better.
 
         Parameters
         ----------
         estimator : fitted classifier, Pipeline or search
-            A `DANNClassifier` or any other that has the methods which the score is made of.
+            A `DANNClassifier`, or any other that has the methods that the score needs.
 
         X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
-            Source rows, as `estimator` takes them.
+            Source rows, in the form that `estimator` takes. Target rows if the scorer was built
+            with ``X_tgt="X"``.
 
         y : array-like of shape (n_source,), default=None
             Their labels.
 
         X_tgt : as `X` with n_target rows, or a tuple of such, default=None
-            Target rows, as `estimator` takes them. Not needed if the scorer was built with some.
+            Target rows. Not needed if the scorer was built with some.
 
         Returns
         -------
@@ -67,11 +110,29 @@ class TargetScorer(BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no target, or no `y` where the score needs it.
+            If there is no target, or no source rows or no `y` where the score needs them. If
+            `X_tgt` is passed although the scorer was built with ``X_tgt="X"``.
         AttributeError
             If the estimator lacks a method that the score needs.
         """
+        domains = self._domains(estimator, X, y, X_tgt)
+        score = float(self._measure(domains))
+        if not domains.used_source and _holds(self.X_tgt, X):
+            name = type(self).__name__
+            warnings.warn(
+                f"{name} scores the X_tgt that it was built with and ignores X, but X holds the "
+                "same rows. If X is to be scored, as in permutation_importance, build it as "
+                f"{name}(X_tgt='X').",
+                stacklevel=2,
+            )
+        return score
+
+    def _domains(self, estimator, X, y, X_tgt):
+        """Return the rows to score as `ScoredDomains`, or raise if there is no target."""
         name = type(self).__name__
+        if isinstance(self.X_tgt, str):
+            self._check_x_alone(X_tgt)
+            return ScoredDomains(estimator, None, None, X, needed_by=name)
         target = X_tgt if self.X_tgt is None else self.X_tgt
         if target is None:
             raise ValueError(
@@ -79,10 +140,22 @@ class TargetScorer(BaseEstimator):
                 "metadata routing, sklearn.set_config(enable_metadata_routing=True), and pass "
                 "X_tgt=(X_tgt,) to the search, in search.score(X, y, X_tgt=(X_tgt,)) too."
             )
-        return float(self._measure(ScoredDomains(estimator, X, y, target, needed_by=name)))
+        return ScoredDomains(estimator, X, y, target, needed_by=name)
+
+    def _check_x_alone(self, X_tgt):
+        """Raise unless the parameter is "X", and the rows of a call can only be meant as target."""
+        name = type(self).__name__
+        if self.X_tgt != "X":
+            raise ValueError(f"X_tgt must be target rows, a tuple of such or 'X': {self.X_tgt!r}.")
+        if X_tgt is not None:
+            raise ValueError(
+                f"{name} was built with X_tgt='X', so it takes the rows passed as X for target "
+                f"rows, but it got X_tgt too. In a search or in cross-validation, where X holds "
+                f"source rows, use {name}()."
+            )
 
     def get_metadata_routing(self):
-        """Return the request for `X_tgt`.
+        """Return the metadata that the scorer requests: `X_tgt`.
 
         Returns
         -------
@@ -96,29 +169,32 @@ class TargetScorer(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must define _measure(self, domains).")
 
     def _accept_sample_weight(self):
-        """Tell scikit-learn, which asks without routing, that there is no sample_weight."""
+        """Return False: a score takes no sample_weight. scikit-learn calls this without routing."""
         return False
 
 
 class ScoredDomains:
-    """A fitted estimator, and what it makes of source rows and of target rows.
+    """A fitted estimator and its outputs for source rows and for target rows.
 
-    Every output is computed once, so several scores can share one object.
+    Each output is computed when it is first needed, and kept.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or search
-    X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+    X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features) or None
+        Source rows; None if there are only target rows.
     y : array-like of shape (n_source,) or None
     X_tgt : as `X` with n_target rows, or a tuple of such
     needed_by : str
-        Who asks, for messages.
+        The score that needs the outputs, named in error messages.
 
     Attributes
     ----------
     last : classifier
-        The last step, or the estimator itself.
+        The last step of a Pipeline, or the estimator itself.
     classes : ndarray of shape (n_classes,)
+    used_source : bool
+        Whether source rows, or an output for them, have been used so far.
     """
 
     def __init__(self, estimator, X, y, X_tgt, *, needed_by):
@@ -127,10 +203,11 @@ class ScoredDomains:
         self.last = steps[-1][1]
         self._needed_by = needed_by
         self._y = y
-        self._rows_source = _through(steps[:-1], X)
+        self._rows_source = None if X is None else _through(steps[:-1], X)
         domains = X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)
         self._rows_target = [_through(steps[:-1], rows) for rows in domains]
         self._kept = {}
+        self.used_source = False
 
     @property
     def classes(self):
@@ -139,35 +216,52 @@ class ScoredDomains:
 
     def labels(self):
         """Return `y` as an ndarray, or raise if there is none."""
+        self._check_source()
         if self._y is None:
             raise ValueError(f"{self._needed_by} needs the labels y of the source rows X.")
         return np.asarray(self._y)
 
     def is_class(self):
-        """Return whether each source row is of each class: bool of shape (n_source, n_classes)."""
+        """Return `y` as a bool ndarray of shape (n_source, n_classes), True for the row's class."""
         return self.labels()[:, np.newaxis] == np.asarray(self.classes)[np.newaxis, :]
 
     def source(self, method):
-        """Return what a method of the estimator makes of the source rows."""
+        """Return the output of a method of the estimator for the source rows."""
+        self._check_source()
+        self.used_source = True
         return self._once(("source", method), lambda: self._call(method, self._rows_source, 0))
 
     def target(self, method):
-        """Return what a method of the estimator makes of the rows of all target domains."""
+        """Return the output of a method of the estimator for the rows of all target domains."""
         return self._once(("target", method), lambda: self._call_on_targets(method))
 
     def rows(self):
-        """Return source rows and target rows, as the steps in front of the last make them."""
+        """Return source rows and target rows, transformed by the steps before the last."""
+        self._check_source()
+        self.used_source = True
         return self._rows_source, self._once("rows", lambda: _stack(self._rows_target))
 
     def features(self, space):
-        """Return source rows and target rows in a space: "embedding" or "input"."""
+        """Return source rows and target rows in a space, "embedding" or "input".
+
+        A classifier without `transform` has no embedding; its inputs are returned.
+        """
         if space not in ("embedding", "input"):
             raise ValueError(f'space must be "embedding" or "input", got {space!r}.')
         if space == "input" or not hasattr(self.last, "transform"):
             return self.rows()
         return self.source("transform"), self.target("transform")
 
+    def _check_source(self):
+        if self._rows_source is None:
+            raise ValueError(
+                f"{self._needed_by} was built with X_tgt='X', so it takes X for target rows, but "
+                "it needs source rows and their labels too. Build it with the target, "
+                f"{self._needed_by}(X_tgt=(X_tgt,)), and pass source rows as X."
+            )
+
     def _call_on_targets(self, method):
+        # Codes of target domains are known only if the estimator was fitted with as many.
         known = getattr(self.last, "n_domains_", None) == len(self._rows_target) + 1
         codes = range(1, len(self._rows_target) + 1) if known else [None] * len(self._rows_target)
         return _stack(
@@ -178,7 +272,7 @@ class ScoredDomains:
         )
 
     def _call(self, method, rows, code):
-        """Call a method of the last step; `code` is the domain, None for an unknown target."""
+        """Call a method of the last step; code 0 is the source, None an unknown target."""
         call = getattr(self.last, method, None)
         if call is None:
             raise AttributeError(
@@ -196,7 +290,7 @@ class ScoredDomains:
 
 
 def _through(steps, rows):
-    """Return rows as fitted transformers make them."""
+    """Return rows transformed by fitted transformers."""
     for _, step in steps:
         if step is not None and step != "passthrough":
             rows = step.transform(rows)
@@ -204,7 +298,7 @@ def _through(steps, rows):
 
 
 def _stack(parts):
-    """Return one table of the rows of several."""
+    """Concatenate tables of one kind: sparse, pandas, polars or array-like."""
     if len(parts) == 1:
         return parts[0]
     if any(sparse.issparse(part) for part in parts):
@@ -216,6 +310,18 @@ def _stack(parts):
     if all(hasattr(part, "vstack") for part in parts):  # polars
         return functools.reduce(lambda above, below: above.vstack(below), parts)
     return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _holds(target, X):
+    """Tell whether X equals the target, or one element of a tuple of targets."""
+    for rows in target if isinstance(target, tuple) else (target,):
+        if rows is X and X is not None:
+            return True
+        if rows is None or sparse.issparse(rows) or sparse.issparse(X):
+            continue
+        if np.shape(rows) == np.shape(X) and np.array_equal(np.asarray(rows), np.asarray(X)):
+            return True
+    return False
 
 
 def takes(method, parameter):

@@ -1,4 +1,4 @@
-"""Rows of both domains, read and stacked, and walked through in blocks."""
+"""Rows of source and target for the metrics: read as float64, stacked, and cut into blocks."""
 
 import math
 import numbers
@@ -7,31 +7,31 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 
-# Values of one block of a matrix that holds a number for each pair of rows: 32 MB of float64.
+# Largest block of a matrix with a number for each pair of rows: 32 MB of float64.
 _BLOCK_VALUES = 2**22
 
 
 def read_domains(**domains):
-    """Return one float64 matrix per argument, with the same columns; all CSR if one is sparse."""
-    rows = [read_rows(X, argument) for argument, X in domains.items()]
-    first, names = next(iter(domains)), _column_names(next(iter(domains.values())))
+    """Return one float64 matrix per argument, with the same columns; all CSR if one is sparse.
+
+    The arguments are the rows by their name in messages, such as ``X_source=X``.
+    """
+    rows = [read_float64_rows(X, argument) for argument, X in domains.items()]
+    first = next(iter(domains))
+    names, width = _column_names(domains[first]), rows[0].shape[1]
     for (argument, X), matrix in zip(domains.items(), rows, strict=True):
-        if matrix.shape[1] != rows[0].shape[1]:
+        if matrix.shape[1] != width:
             raise ValueError(
-                f"{argument} has {matrix.shape[1]} columns, but {first} has {rows[0].shape[1]}. "
-                "Rows of both domains need the same columns, and the same preprocessing."
+                f"{argument} has {matrix.shape[1]} columns, but {first} has {width}. Rows of both "
+                "domains need the same columns, and the same preprocessing."
             )
-        if names and _column_names(X) and names != _column_names(X):
-            raise ValueError(
-                f"{argument} has other columns than {first}, or the same in another order. Pass "
-                f"{argument}[{first}.columns]."
-            )
+        _check_same_names(_column_names(X), argument, names, first)
     if any(sparse.issparse(matrix) for matrix in rows):
         return [sparse.csr_array(matrix) for matrix in rows]
     return rows
 
 
-def read_rows(X, argument):
+def read_float64_rows(X, argument):
     """Return rows as a float64 ndarray or CSR matrix of finite numbers, or raise."""
     if not sparse.issparse(X) and np.ndim(X) != 2:
         raise ValueError(
@@ -63,15 +63,36 @@ def stack_domains(source, target):
 
 
 def row_blocks(n_rows, n_columns):
-    """Yield slices of rows of a matrix, each of a bounded number of values."""
+    """Yield slices of the rows of a matrix, in blocks of at most 32 MB (or one row)."""
     yield from gen_batches(n_rows, max(1, _BLOCK_VALUES // n_columns))
 
 
+def fits_in_a_block(n_values):
+    """Tell whether this many float64 values may be held in memory at once."""
+    return n_values <= _BLOCK_VALUES
+
+
 def check_positive(value, argument):
-    """Refuse what is not a positive, finite number."""
+    """Raise if the value is not a positive, finite number."""
     if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
         raise ValueError(f"{argument} must be a positive number, got {value!r}.")
 
 
+def _check_same_names(names, argument, first_names, first):
+    """Raise if two tables of the same width have other columns, or the same in another order."""
+    if not names or not first_names or names == first_names:
+        return
+    missing = [name for name in first_names if name not in names]
+    if missing:
+        raise ValueError(
+            f"{argument} lacks {len(missing)} columns of {first}: {missing[:10]}. Rows of both "
+            "domains need the same columns, in the same order."
+        )
+    raise ValueError(
+        f"{argument} has the same columns as {first} in another order. Pass "
+        f"{argument}[{first}.columns]."
+    )
+
+
 def _column_names(X):
-    return list(getattr(X, "columns", ()))
+    return list(getattr(X, "columns", ()))  # empty for arrays

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 
 from skdann.metrics import (
-    _distances,
+    _domain_rows,
     batch_nuclear_norm,
     corr_c,
     info_max,
@@ -110,7 +110,7 @@ def test_density_of_two_rows_is_zero_as_each_has_one_neighbour():
 
 @pytest.mark.parametrize("block_values", [1, 70, 2**22])
 def test_density_in_blocks_equals_a_loop(block_values, monkeypatch):
-    monkeypatch.setattr(_distances, "_BLOCK_VALUES", block_values)
+    monkeypatch.setattr(_domain_rows, "_BLOCK_VALUES", block_values)
     rows = np.random.default_rng(0).normal(size=(30, 4))
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     entropies = []
