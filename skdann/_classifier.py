@@ -3,7 +3,6 @@
 import copy
 import math
 import numbers
-import warnings
 
 import numpy as np
 import torch
@@ -13,13 +12,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
 from skdann._choosing.cross_fit import reversed_classifier
+from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import (
     domain_codes,
     read_rows_like_fitted,
     read_training_data,
-    warn_about_target_scale,
 )
 from skdann._data.rows import RowTables
+from skdann._data.target_check import warn_about_target_scale
 from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
@@ -44,7 +44,7 @@ from skdann._training.settings import (
     with_settings,
 )
 from skdann._training.share_estimates import estimates_shares
-from skdann.exceptions import SourceOnlyWarning
+from skdann.exceptions import SourceOnlyWarning, warn_caller
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -452,6 +452,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None):
         """Fit to labelled source rows and unlabelled target rows.
@@ -503,6 +504,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         """Return what `fit` has taken where the parameters say "auto"."""
         return {name: getattr(self, f"{name}_") for name in CHOSEN if is_auto(getattr(self, name))}
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.
@@ -580,12 +582,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             allow_nd=self.feature_extractor is not None,
         )
         if X_tgt is None and (is_auto(self.lambda_max) or self.lambda_max > 0):
-            warnings.warn(
+            warn_caller(
                 "fit got no X_tgt: the network is trained on the source alone and adapts to "
                 "nothing. Pass target rows, or set lambda_max=0 to ask for the source-only "
                 "network.",
                 SourceOnlyWarning,
-                stacklevel=4,
             )
         if self.input_scaling != "domain":
             warn_about_target_scale(data)

@@ -1,7 +1,6 @@
 """`DANNClassifierCV`: a pool of settings trained together, and the safe choice among them."""
 
 import numbers
-import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
@@ -12,12 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from skdann._choosing.choice import chosen_from, pool_of, verdict_of
 from skdann._choosing.signals import SIGNALS
 from skdann._classifier import DANNClassifier
+from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import read_training_data
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._torch.randomness import entropy_of
 from skdann._training.fit_together import fit_together, joined
 from skdann._training.settings import usual_scalings
-from skdann.exceptions import SourceOnlyWarning
+from skdann.exceptions import SourceOnlyWarning, warn_caller
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
@@ -169,6 +169,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None):
         """Choose among the pool and fit what was chosen.
@@ -220,11 +221,10 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     def _read(self, X, y, X_tgt, sample_weight):
         template = DANNClassifier() if self.estimator is None else self.estimator
         if X_tgt is None:
-            warnings.warn(
+            warn_caller(
                 "fit got no X_tgt: there is nothing to adapt to and nothing to choose. Pass target "
                 "rows.",
                 SourceOnlyWarning,
-                stacklevel=4,
             )
         return read_training_data(
             X,
