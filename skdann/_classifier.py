@@ -2,7 +2,6 @@
 
 import copy
 import numbers
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +11,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
-from skdann._data.inputs import (
-    domain_codes,
-    read_rows_like_fitted,
-    read_training_data,
-    warn_about_target_scale,
-)
+from skdann._data.argument_names import explains_argument_names
+from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
 from skdann._data.labels import check_same_classes
+from skdann._data.target_check import warn_about_target_scale
 from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
@@ -32,7 +28,7 @@ from skdann._training.continuing import (
 from skdann._training.fit_together import fit_together, train_on
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
-from skdann.exceptions import SourceOnlyWarning
+from skdann.exceptions import SourceOnlyWarning, warn_caller
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -435,6 +431,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
         """Fit to labelled source rows and unlabelled target rows.
@@ -483,6 +480,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.
@@ -669,19 +667,18 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
         y,
         X_tgt,
         sample_weight,
-        groups,
         class_weight=classifier.class_weight,
         estimator=classifier if of is None else of,
         classes=classes,
+        groups=groups,
         allow_nd=classifier.feature_extractor is not None,
     )
     given = isinstance(classifier.lambda_max, numbers.Real)
     if X_tgt is None and not (given and classifier.lambda_max == 0):
-        warnings.warn(
+        warn_caller(
             "fit got no X_tgt: the network is trained on the source alone and adapts to nothing. "
             "Pass target rows, or set lambda_max=0 to ask for the source-only network.",
             SourceOnlyWarning,
-            stacklevel=4,
         )
     if classifier.input_scaling != "domain":
         warn_about_target_scale(data)

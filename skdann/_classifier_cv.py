@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdann._choosing.choice import Pool, chosen_from
 from skdann._choosing.signals import SIGNALS
 from skdann._classifier import DANNClassifier, read_record
+from skdann._data.argument_names import explains_argument_names
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._torch.randomness import entropy_of
 from skdann._training.fit_together import fit_together, joined
@@ -177,6 +178,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @explains_argument_names
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
         """Choose among the candidates and fit what was chosen.

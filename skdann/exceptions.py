@@ -1,5 +1,8 @@
 """Warnings of this package, to be filtered by class."""
 
+import sys
+import warnings
+
 
 class SourceOnlyWarning(UserWarning):
     """`fit` got no `X_tgt`: the network is trained on the source alone, without adaptation."""
@@ -7,3 +10,17 @@ class SourceOnlyWarning(UserWarning):
 
 class TargetScaleWarning(UserWarning):
     """The target's columns are on another scale than the source's, as if not preprocessed."""
+
+
+# Packages whose frames stand between the user's line and a warning of ours.
+_BETWEEN = {"skdann", "sklearn", "joblib", "contextlib"}
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's program that called this package or scikit-learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None:
+        level, frame = level + 1, frame.f_back
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _BETWEEN:
+            break
+    warnings.warn(message, category, stacklevel=level)

@@ -5,11 +5,12 @@ import contextlib
 import sklearn
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 
 from skdann._classifier import DANNClassifier
+from skdann._data.argument_names import check_argument_names
 from skdann.model_selection import AlignedTarget
 
 __all__ = ["DANNPipeline", "make_dann_pipeline"]
@@ -121,6 +122,7 @@ class DANNPipeline(Pipeline):
         ValueError
             If `X_tgt` was aligned with the folds of other source rows than `X`.
         """
+        check_argument_names("fit", params, allowed=("X_target",))
         with _routing():
             return super().fit(X, y, **_with_target(X, X_tgt, params))
 
@@ -136,6 +138,7 @@ class DANNPipeline(Pipeline):
         -------
         ndarray of shape (n_source, n_embedding)
         """
+        check_argument_names("fit_transform", params, allowed=("X_target",))
         with _routing():
             return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
 
@@ -242,9 +245,11 @@ def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_paramete
 
     Parameters
     ----------
-    *steps : estimators
-        Transformers. The last may be the classifier: a `DANNClassifier`, or another one that
-        takes `X_tgt`. If it is a transformer, a `DANNClassifier` is put behind it.
+    *steps : estimators, or tuples (str, estimator)
+        Transformers, with names of your own in tuples. The last may be the classifier: a
+        `DANNClassifier`, or another one that takes `X_tgt`. If it is a transformer, a
+        `DANNClassifier` is put behind it. Samplers, such as imbalanced-learn's SMOTE, belong
+        into a pipeline around this one.
 
     memory : str or object with the joblib.Memory interface, default=None
         Caches the fitted transformers.
@@ -265,7 +270,8 @@ def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_paramete
     Raises
     ------
     TypeError
-        If there are both a classifier and parameters for one, or a class among the steps.
+        If there are both a classifier and parameters for one, or a step that is a list, a class
+        or a sampler.
 
     Examples
     --------
@@ -284,25 +290,84 @@ def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_paramete
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).predict(X_tgt).shape
     (120,)
     """
-    if not (steps and _ends(steps[-1])):
+    for step in steps:
+        _check_step(step)
+    if not (steps and _is_last(_estimator_of(steps[-1]))):
         steps = (*steps, DANNClassifier(**classifier_parameters))
     elif classifier_parameters:
         raise TypeError(
-            f"make_dann_pipeline got both the classifier {type(steps[-1]).__name__} and parameters "
-            f"of one, {', '.join(classifier_parameters)}. Set them in the classifier, or leave it "
-            "out."
+            "make_dann_pipeline got both the classifier "
+            f"{type(_estimator_of(steps[-1])).__name__} and parameters of one, "
+            f"{', '.join(classifier_parameters)}. Set them in the classifier, or leave it out."
         )
-    return DANNPipeline(make_pipeline(*steps).steps, memory=memory, verbose=verbose)
+    return DANNPipeline(_named(steps), memory=memory, verbose=verbose)
 
 
-def _ends(step):
-    """Tell whether the last step given is the classifier."""
+def _estimator_of(step):
+    """Return the estimator of a step that is given as it is or as (name, estimator)."""
+    return step[1] if isinstance(step, tuple) else step
+
+
+def _named(steps):
+    """Return all steps as (name, estimator), those without a name as `make_pipeline` names them."""
+    named = make_pipeline(*map(_estimator_of, steps)).steps
+    for i, step in enumerate(steps):
+        if isinstance(step, tuple):
+            named[i] = step
+    return named
+
+
+def _check_step(step):
+    """Check that a step can stand in a Pipeline that takes the target along, or raise."""
+    if isinstance(step, list):
+        raise TypeError(
+            "make_dann_pipeline takes steps one by one, got a list: write "
+            "make_dann_pipeline(*steps)."
+        )
+    if isinstance(step, tuple) and not (len(step) == 2 and isinstance(step[0], str)):
+        raise TypeError(
+            "make_dann_pipeline takes estimators, or tuples of a name and an estimator, got a "
+            f"tuple of {len(step)}."
+        )
+    step = _estimator_of(step)
     if isinstance(step, type):
         raise TypeError(
             f"make_dann_pipeline takes instances, got the class {step.__name__}: write "
             f"{step.__name__}()."
         )
-    return not isinstance(step, str) and is_classifier(step)
+    if hasattr(step, "fit_resample"):
+        name = type(step).__name__
+        raise TypeError(
+            f"{name} changes the rows of X, which steps beside X_tgt can't. Put the sampler in an "
+            f"outer pipeline: imblearn.pipeline.make_pipeline({name}(), make_dann_pipeline(...))"
+            ".fit(X, y, X_tgt=(X_tgt,)) with metadata routing enabled."
+        )
+    is_step = hasattr(step, "fit") or hasattr(step, "transform")
+    if not is_step and step is not None and step != "passthrough":
+        raise TypeError(
+            f"make_dann_pipeline takes transformers and a classifier, got {type(step).__name__}. "
+            "Parameters of the classifier are passed by name, such as lambda_max=1."
+        )
+
+
+def _is_last(step):
+    """Tell whether a step is the classifier, and not a transformer that classifies besides.
+
+    Selectors such as RFE, and LinearDiscriminantAnalysis, are classifiers that transform; of
+    those only one that takes `X_tgt` can be the last step.
+    """
+    if isinstance(step, str) or step is None or not is_classifier(step):
+        return False
+    return not hasattr(type(step), "transform") or _takes_target(step)
+
+
+def _takes_target(step):
+    """Tell whether the `fit` of an estimator, or of one inside it, requests `X_tgt`."""
+    with _routing():
+        try:
+            return bool(get_routing_for_object(step).consumes("fit", ["X_tgt"]))
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            return False  # it does not route
 
 
 def _decide_sample_weight(request, *, wanted):

@@ -61,9 +61,10 @@ def safe_choice(settings, data):
         return None
     pool = _pool(settings, data)
     generator = np.random.default_rng(settings.seed)
-    folds = stratified_folds(data.y_source, _N_FOLDS, generator)[:1]
+    folds = stratified_folds(data.y_source, _N_FOLDS, generator, data.groups)[:1]
     if not folds:
-        verdict = "No class has two source rows: nothing can be chosen, and nothing is adapted."
+        unit = "rows" if data.groups is None else "groups"
+        verdict = f"No class has two source {unit}: nothing can be chosen, and nothing is adapted."
         return Chosen(pool.settings[0], False, verdict)
     single = Pool(pool.params, [one.single() for one in pool.settings])
     choice, _ = chosen_from(single, data, folds)

@@ -32,6 +32,8 @@ class TrainingData:
     classes : ndarray of shape (n_classes,)
         The sorted labels.
     feature_names : ndarray of shape (n_features,) or None
+    groups : int64 ndarray of shape (n_source,) or None
+        Source rows of equal code are held out together or not at all.
     """
 
     X_source: np.ndarray | sparse.csr_array
@@ -45,6 +47,7 @@ class TrainingData:
     feature_names: np.ndarray | None
     source_rows: np.ndarray | None = None
     target_rows: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def row_shape(self):
@@ -74,6 +77,7 @@ def selected_rows(
         y_source=data.y_source[source],
         label_weight=None if data.label_weight is None else data.label_weight[source],
         domain_weight=None if data.domain_weight is None else data.domain_weight[source],
+        groups=None if data.groups is None else data.groups[source],
         X_target=X_target,
         target_rows=target_rows,
         target_domain=target_domain,

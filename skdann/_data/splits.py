@@ -1,10 +1,21 @@
-"""Splits: which rows of a record are held out, for early stopping or in folds."""
+"""Splits: which rows of a record are held out, for early stopping or in folds.
+
+With `groups` (for example patients with several rows each) a group is never divided.
+"""
 
 from __future__ import annotations
 
+import warnings
+from fractions import Fraction
+
 import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
 
 from skdann._data.record import TrainingData, selected_rows
+
+# A share of the rows is held out as some of at most this many folds of whole groups, or as one of
+# more where the share is smaller.
+_MAX_FOLDS = 10
 
 
 def split_validation(
@@ -14,12 +25,9 @@ def split_validation(
     target_generator: np.random.Generator,
 ) -> tuple[TrainingData, TrainingData]:
     """Return the data without a random share of each class and target domain, and that share."""
-    source = hold_out(data.y_source, fraction, source_generator)
+    source = hold_out(data.y_source, fraction, source_generator, data.groups)
     if not source.any():
-        raise ValueError(
-            "early_stopping=True needs source rows to validate on, but every class has a single "
-            "row. Set early_stopping=False, or pass more rows."
-        )
+        _raise_nothing_to_hold_out(data.groups)
     target = None
     if data.target_domain is not None:
         target = hold_out(data.target_domain, fraction, target_generator)
@@ -28,11 +36,44 @@ def split_validation(
     )
 
 
-def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator) -> np.ndarray:
-    """Return a mask of about `fraction` of the rows of each code; one row of each code is kept.
+def _raise_nothing_to_hold_out(groups: np.ndarray | None) -> None:
+    if groups is None:
+        raise ValueError(
+            "early_stopping=True needs source rows to validate on, but every class has a single "
+            "row. Set early_stopping=False, or pass more rows."
+        )
+    raise ValueError(
+        "early_stopping=True needs source rows to validate on, but no group can be held out: "
+        f"there are {len(np.unique(groups))} groups, and each has the only rows of some class. "
+        "Set early_stopping=False, or pass rows of more groups."
+    )
 
-    Where that comes to no row at all, one row of the commonest code is held out.
+
+def hold_out(
+    codes: np.ndarray,
+    fraction: float,
+    generator: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return a mask of about `fraction` of the rows of each code.
+
+    Parameters
+    ----------
+    codes : int ndarray of shape (n_rows,)
+        Class or domain of each row.
+    fraction : float in (0, 1)
+    generator : numpy.random.Generator
+    groups : int ndarray of shape (n_rows,), default=None
+        Rows of one group are held out together or not at all.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_rows,)
+        At least one row (group) of each code is kept. Where the share comes to no row at all,
+        one row of the commonest code is held out. All False where nothing can be held out.
     """
+    if groups is not None:
+        return _hold_out_groups(codes, fraction, generator, groups)
     held = np.zeros(len(codes), dtype=bool)
     counts = np.bincount(codes)
     for code in np.flatnonzero(counts):
@@ -44,12 +85,33 @@ def hold_out(codes: np.ndarray, fraction: float, generator: np.random.Generator)
 
 
 def stratified_folds(
-    codes: np.ndarray, n_folds: int, generator: np.random.Generator
+    codes: np.ndarray,
+    n_folds: int,
+    generator: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return folds of rows: training rows and held-out rows, about equally many of each class.
 
-    The only row of a class is never held out. Without any row to hold out there are no folds.
+    Parameters
+    ----------
+    codes : int ndarray of shape (n_rows,)
+        Class of each row.
+    n_folds : int >= 2
+    generator : numpy.random.Generator
+    groups : int ndarray of shape (n_rows,), default=None
+        Rows of one group are never divided between training and held-out rows.
+
+    Returns
+    -------
+    list of (train, held_out), int ndarrays of row numbers
+        The only row (group) of a class is never held out. Without any row to hold out there
+        are no folds.
     """
+    if groups is not None:
+        pairs = []
+        for held in _group_folds(codes, n_folds, generator, groups):
+            pairs.append((np.flatnonzero(~held), np.flatnonzero(held)))
+        return pairs
     fold_of, next_fold = np.full(len(codes), -1), 0
     for code in np.unique(codes):
         rows = generator.permutation(np.flatnonzero(codes == code))
@@ -58,3 +120,67 @@ def stratified_folds(
             next_fold += len(rows)
     pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
     return [(train, held_out) for train, held_out in pairs if len(held_out)]
+
+
+def _hold_out_groups(
+    codes: np.ndarray, fraction: float, generator: np.random.Generator, groups: np.ndarray
+) -> np.ndarray:
+    share = Fraction(fraction).limit_denominator(max(_MAX_FOLDS, round(1 / fraction)))
+    folds = _group_folds(codes, max(2, share.denominator), generator, groups)
+    n_held = min(round(fraction * len(folds)), len(folds) - 1)
+    held = np.zeros(len(codes), dtype=bool)
+    for fold in folds[: max(n_held, 1)]:
+        held |= fold
+    return _without_last_groups_of_classes(held, codes, groups)
+
+
+def _group_folds(
+    codes: np.ndarray, n_folds: int, generator: np.random.Generator, groups: np.ndarray
+) -> list[np.ndarray]:
+    """Return the held-out rows of each fold as masks; empty folds are left out."""
+    eligible = ~np.isin(groups, _only_groups_of_classes(codes, groups))
+    rows = np.flatnonzero(eligible)
+    n_groups = len(np.unique(groups[rows]))
+    if n_groups == 0:
+        return []
+    if n_groups == 1:
+        return [eligible]
+    # scikit-learn refuses more folds than the largest class has rows.
+    n_folds = min(n_folds, n_groups, int(np.bincount(codes[rows]).max()))
+    if n_folds < 2:
+        return [eligible & (groups == group) for group in np.unique(groups[rows])]
+    seed = int(generator.integers(2**31))
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = []
+    with warnings.catch_warnings():
+        # It warns where a class has fewer rows than there are folds; ours may.
+        warnings.simplefilter("ignore", UserWarning)
+        for _, test in splitter.split(np.zeros((len(rows), 1)), codes[rows], groups[rows]):
+            held = np.zeros(len(codes), dtype=bool)
+            held[rows[test]] = True
+            held = _without_last_groups_of_classes(held, codes, groups)
+            if held.any():
+                folds.append(held)
+    return folds
+
+
+def _only_groups_of_classes(codes: np.ndarray, groups: np.ndarray) -> list[int]:
+    """Return the groups that hold all rows of some class: without them it could not be learnt."""
+    only = []
+    for code in np.unique(codes):
+        of_class = np.unique(groups[codes == code])
+        if len(of_class) == 1:
+            only.append(int(of_class[0]))
+    return only
+
+
+def _without_last_groups_of_classes(
+    held: np.ndarray, codes: np.ndarray, groups: np.ndarray
+) -> np.ndarray:
+    """Return the mask less one group of each class that it would hold out whole."""
+    held = held.copy()
+    for code in np.unique(codes):
+        rows = codes == code
+        if held[rows].all():
+            held[groups == groups[rows][0]] = False
+    return held

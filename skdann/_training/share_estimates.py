@@ -72,7 +72,8 @@ def _question(settings: Settings, data: TrainingData) -> _Question:
         label_shift=None,
         early_stopping=False,
     )
-    folds = stratified_folds(data.y_source, 2, np.random.default_rng(settings.seed))
+    generator = np.random.default_rng(settings.seed)
+    folds = stratified_folds(data.y_source, 2, generator, data.groups)
     return _Question(alone, data, folds)
 
 
