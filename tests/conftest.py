@@ -1,10 +1,24 @@
 """What several test files share."""
 
+import signal
+
 import numpy as np
 import pytest
 import sklearn
 
 from skdann.datasets import make_rotated_moons
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts():
+    """Let SIGINT raise KeyboardInterrupt, as in a terminal, for each test.
+
+    A shell starts background jobs with SIGINT ignored, and Python then leaves it so: under
+    ``nohup .ci/run &`` a test that sends itself the signal would see nothing come of it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
