@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,33 +24,6 @@ QUICK = {"max_epochs": 30, "lr": 0.004, "random_state": 0}
 @pytest.fixture(scope="module")
 def adapted(tilted_digits):
     return DANNClassifier(**QUICK).fit(*tilted_digits[:3])
-
-
-class Built:
-    """A feature extractor for each network that is built, all of which it remembers."""
-
-    def __init__(self):
-        self.extractors = []
-
-    def __deepcopy__(self, memo):  # clones and copies count together
-        return self
-
-    def __call__(self, n_features):
-        self.extractors.append(RowCounter(n_features))
-        return self.extractors[-1]
-
-
-class RowCounter(nn.Linear):
-    """Eight units, and the numbers of rows that they were trained on."""
-
-    def __init__(self, n_features):
-        super().__init__(n_features, 8)
-        self.rows = set()
-
-    def forward(self, X):
-        if torch.is_grad_enabled():
-            self.rows.add(len(X))
-        return super().forward(X)
 
 
 # -- what is chosen --------------------------------------------------------------------------
@@ -85,26 +59,6 @@ def test_only_what_says_auto_is_chosen(blobs):
     assert fitted.input_scaling_ == "both" and "input_scaling='both'" in fitted.verdict_
     given = DANNClassifier(lambda_max=0.5, **FAST).fit(*blobs)
     assert (given.lambda_max_, hasattr(given, "verdict_")) == (0.5, False)
-
-
-@pytest.mark.parametrize(("lambda_max", "n_built"), [("auto", 3 + 2), (0.5, 2)])
-def test_three_candidates_of_one_network_each_and_then_the_members(blobs, lambda_max, n_built):
-    built = Built()
-    settings = {**FAST, "lambda_max": lambda_max, "feature_extractor": built, "n_members": 2}
-    fitted = DANNClassifier(**settings).fit(*blobs)
-    assert len(built.extractors) == n_built
-    assert len(fitted.net_.members_) == 2
-
-
-def test_a_third_of_the_source_rows_is_held_out_for_the_choice(blobs):
-    built = Built()
-    settings = {**FAST, "feature_extractor": built, "batch_size": 1000, "max_epochs": 1}
-    fitted = DANNClassifier(**settings).fit(*blobs)
-    assert fitted.batch_size_ == 1000 and len(blobs[1]) == 90
-    chosen_from, last = built.extractors[:3], built.extractors[3]
-    # Every batch has all source rows and, where lambda is above 0, as many of the target.
-    assert [min(one.rows) for one in chosen_from] == [60, 120, 120]
-    assert last.rows <= {90, 180}
 
 
 class Trainings(Callback):
@@ -286,7 +240,7 @@ def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs)
     X, y, _ = blobs
     rows = sparse.csr_array(1000 * X)
     assert scalings_tried(rows, y, rows) == ("none", "source", "domain")
-    own = {"feature_extractor": RowCounter, "lr": 1e-6}
+    own = {"feature_extractor": partial(nn.Linear, out_features=8), "lr": 1e-6}
     assert scalings_tried(1000 * X, y, 1000 * X, **own) == ("none",)
 
 

@@ -83,8 +83,9 @@ def drifted(n_rows=300):
         {},
         {"label_shift": "estimate", "lr": 0.02},
         {"label_shift": [0.1, 0.9], "conditioning": "multilinear", "target_entropy": 0.1},
+        {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 12, "lr": 0.01},
     ],
-    ids=["plain", "estimated-shares", "more-options"],
+    ids=["plain", "estimated-shares", "more-options", "early-stopping"],
 )
 def test_the_scores_of_the_pool_are_those_of_the_scorers(options):
     X, y, X_tgt = drifted()
