@@ -675,9 +675,12 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
     )
     given = isinstance(classifier.lambda_max, numbers.Real)
     if X_tgt is None and not (given and classifier.lambda_max == 0):
+        cure = "Pass target rows, or set lambda_max=0 to ask for the source-only network."
+        if of is not None:
+            cure = "There is nothing to choose either: pass target rows."
         warn_caller(
             "fit got no X_tgt: the network is trained on the source alone and adapts to nothing. "
-            "Pass target rows, or set lambda_max=0 to ask for the source-only network.",
+            + cure,
             SourceOnlyWarning,
         )
     if classifier.input_scaling != "domain":

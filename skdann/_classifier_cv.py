@@ -223,7 +223,10 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         records = [data] * len(settings)
         trained = fit_together(with_known_shares(settings, records), records)
         best = clone(template).set_params(**pool.params[ranking[0]])
-        best._set_fitted(trained[0] if len(trained) == 1 else joined(trained), data)
+        if len(trained) > 1:
+            trained = [joined(trained)]
+            best.set_params(n_members=len(trained[0].net.members_))
+        best._set_fitted(trained[0], data)
         found |= {
             "best_estimator_": best,
             "best_index_": ranking[0],

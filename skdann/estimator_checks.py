@@ -5,9 +5,18 @@ does something, or that lambda 0 is the source-only network. Run these on a subc
 
     from skdann.estimator_checks import check_domain_adversarial_estimator
     check_domain_adversarial_estimator(MyClassifier())
+
+Nor does it ever pass a target. `with_target` lets scikit-learn's checks train the adversary too::
+
+    from skdann.estimator_checks import EXPECTED_FAILED_CHECKS, with_target
+    from sklearn.utils.estimator_checks import check_estimator
+    check_estimator(
+        with_target(MyClassifier(lambda_max=1.0)), expected_failed_checks=EXPECTED_FAILED_CHECKS
+    )
 """
 
 import copy
+import functools
 import pickle
 import warnings
 
@@ -28,6 +37,69 @@ EXPECTED_FAILED_CHECKS = {
     "check_sample_weight_equivalence_on_sparse_data": _SHUFFLED,
 }
 """The ledger: scikit-learn's checks that can't pass, each with its reason."""
+
+
+def with_target(estimator):
+    """Return an estimator like the given one that takes `X` as its target if it gets none.
+
+    scikit-learn's checks call ``fit(X, y)``. For a domain-adversarial estimator that is the
+    network without adaptation: no domain classifier, no reversed gradient, no choice of lambda.
+    What this returns passes `X` as `X_tgt` wherever `fit` or `partial_fit` got no target.
+
+    Parameters
+    ----------
+    estimator : DANNClassifier or DANNClassifierCV
+        Unfitted, or one of a class derived from them.
+
+    Returns
+    -------
+    estimator : object
+        Unfitted, with the same parameters. Its class derives from that of `estimator`, and
+        ``WithTarget`` is added to the name. It can be cloned and pickled.
+
+    Examples
+    --------
+    >>> from skdann import DANNClassifier
+    >>> from skdann.estimator_checks import with_target
+    >>> checked = with_target(DANNClassifier(lambda_max=1.0, max_epochs=1))
+    >>> checked.fit([[0.0], [1.0]], ["a", "b"]).n_domains_
+    2
+
+    >>> from sklearn.utils.estimator_checks import check_fit_score_takes_y
+    >>> check_fit_score_takes_y("DANNClassifier", checked)
+    """
+    parameters = clone(estimator).get_params(deep=False)
+    return _class_with_target(type(estimator))(**parameters)
+
+
+@functools.cache
+def _class_with_target(base):
+    """Return the one subclass of `base` that takes `X` as its target: clones must share it."""
+    methods = {
+        name: _target_by_default(getattr(base, name))
+        for name in ("fit", "partial_fit")
+        if hasattr(base, name)
+    }
+    # pickle finds classes by name, and this one has none in any module.
+    reduce = lambda self: (_blank_with_target, (base,), self.__getstate__())  # noqa: E731
+    names = {"__module__": base.__module__, "__doc__": base.__doc__, "__reduce__": reduce}
+    return type(f"{base.__name__}WithTarget", (base,), {**names, **methods})
+
+
+def _target_by_default(method):
+    """Return `fit` or `partial_fit` with `X` in place of a missing target."""
+
+    @functools.wraps(method)  # scikit-learn reads the signature
+    def with_target(self, X, y, X_tgt=None, **others):
+        return method(self, X, y, X if X_tgt is None else X_tgt, **others)
+
+    return with_target
+
+
+def _blank_with_target(base):
+    """Return what a pickle fills with its state."""
+    cls = _class_with_target(base)
+    return cls.__new__(cls)
 
 
 def domain_adversarial_checks():

@@ -1,61 +1,40 @@
 """`lambda_max="auto"`: what is chosen without target labels, and that nothing else changes."""
 
+import copy
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch import nn
 
-from skdann import DANNClassifier, SourceOnlyWarning
-from skdann._choosing import choice as _choosing
-from skdann._data.inputs import read_training_data
+from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
 from skdann._data.splits import stratified_folds
-from skdann._training import net as _training
-from skdann._training.settings import usual_scalings
-from skdann.datasets import make_tilted_digits
 
 FAST = {"max_epochs": 5, "hidden_layer_sizes": (10,), "random_state": 0}
 
-
-@pytest.fixture(scope="module")
-def digits():
-    return make_tilted_digits(n_source=300, random_state=0)
+QUICK = {"max_epochs": 30, "lr": 0.004, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
-def adapted(digits):
-    return DANNClassifier(random_state=0).fit(*digits[:3])
-
-
-def record(X, y, X_tgt=None, **options):
-    options = {"class_weight": None, "estimator": DANNClassifier(), **options}
-    return read_training_data(X, y, X_tgt, None, **options)
-
-
-def counted(monkeypatch):
-    """Count the pools that are trained."""
-    pools = []
-
-    def cross_fit(candidates, *rest):
-        pools.append(candidates)
-        return kept(candidates, *rest)
-
-    kept = _choosing.cross_fit
-    monkeypatch.setattr(_choosing, "cross_fit", cross_fit)
-    return pools
+def adapted(tilted_digits):
+    return DANNClassifier(**QUICK).fit(*tilted_digits[:3])
 
 
 # -- what is chosen --------------------------------------------------------------------------
 
 
-def test_it_adapts_where_that_helps(adapted, digits):
-    X, y, X_tgt, y_tgt = digits
-    alone = DANNClassifier(lambda_max=0, random_state=0).fit(X, y, X_tgt)
+def test_it_adapts_where_that_helps(adapted, tilted_digits):
+    X, y, X_tgt, y_tgt = tilted_digits
+    alone = DANNClassifier(lambda_max=0, **QUICK).fit(X, y, X_tgt)
     assert adapted.adapted_ and "replaces" in adapted.verdict_
-    assert adapted.score(X_tgt, y_tgt) > alone.score(X_tgt, y_tgt) + 0.1
+    assert (adapted.lambda_max_, adapted.input_scaling_) == (1.0, "domain")
+    assert adapted.score(X_tgt, y_tgt) > alone.score(X_tgt, y_tgt) + 0.2
 
 
 def test_it_is_the_source_only_network_where_there_is_no_shift(blobs):
@@ -67,44 +46,50 @@ def test_it_is_the_source_only_network_where_there_is_no_shift(blobs):
     np.testing.assert_array_equal(auto.predict_proba(X), alone.predict_proba(X))
 
 
-def test_what_is_chosen_is_fitted_as_it_would_be_by_itself(adapted, digits):
-    X, y, X_tgt, _ = digits
+def test_what_is_chosen_is_fitted_as_it_would_be_by_itself(adapted, tilted_digits):
+    X, y, X_tgt, _ = tilted_digits
     settings = {name: getattr(adapted, f"{name}_") for name in ("lambda_max", "input_scaling")}
-    given = DANNClassifier(random_state=0, **settings).fit(X, y, X_tgt)
+    given = DANNClassifier(**QUICK, **settings).fit(X, y, X_tgt)
     np.testing.assert_array_equal(adapted.predict_proba(X_tgt), given.predict_proba(X_tgt))
     assert settings.items() <= given.get_params().items()
 
 
-def test_only_what_says_auto_is_chosen(digits, monkeypatch):
-    pools = counted(monkeypatch)
-    X, y, X_tgt, _ = digits
-    fitted = DANNClassifier(input_scaling="both", **FAST).fit(X, y, X_tgt)
-    assert fitted.input_scaling_ == "both"
-    assert [one.lambda_max for one in pools[0]] == [0.0, 0.1, 1.0]
-    DANNClassifier(lambda_max=0.5, **FAST).fit(X, y, X_tgt)
-    assert len(pools) == 1  # a given lambda leaves nothing to choose
+def test_only_what_says_auto_is_chosen(blobs):
+    fitted = DANNClassifier(input_scaling="both", **FAST).fit(*blobs)
+    assert fitted.input_scaling_ == "both" and "input_scaling='both'" in fitted.verdict_
+    given = DANNClassifier(lambda_max=0.5, **FAST).fit(*blobs)
+    assert (given.lambda_max_, hasattr(given, "verdict_")) == (0.5, False)
+
+
+class Trainings(Callback):
+    """Counts the trainings that it was part of."""
+
+    count = 0
+
+    def on_train_begin(self, net, **kwargs):
+        Trainings.count += 1
+
+
+def test_callbacks_take_part_in_the_last_fit_only(blobs):
+    Trainings.count = 0
+    DANNClassifier(callbacks=[Trainings()], **FAST).fit(*blobs)
+    assert Trainings.count == 1
 
 
 def test_parameters_stay_as_they_were(adapted):
     assert adapted.get_params()["lambda_max"] == adapted.get_params()["input_scaling"] == "auto"
-    assert clone(adapted).get_params() == DANNClassifier(random_state=0).get_params()
-
-
-def test_candidates_are_single_networks_and_callbacks_hear_of_the_last_fit_only(blobs, monkeypatch):
-    pools = counted(monkeypatch)
-    fitted = DANNClassifier(n_members=2, verbose=0, callbacks=[], **FAST).fit(*blobs)
-    assert {one.n_members for one in pools[0]} == {1}
-    assert {one.callbacks for one in pools[0]} == {None}
-    assert len(fitted.net_.members_) == 2
+    assert clone(adapted).get_params() == DANNClassifier(**QUICK).get_params()
 
 
 # -- the same again --------------------------------------------------------------------------
 
 
-def test_equal_seeds_choose_the_same(adapted, digits):
-    again = clone(adapted).fit(*digits[:3])
+def test_equal_seeds_choose_the_same(adapted, tilted_digits):
+    again = clone(adapted).fit(*tilted_digits[:3])
     assert again.verdict_ == adapted.verdict_
-    np.testing.assert_array_equal(again.predict_proba(digits[2]), adapted.predict_proba(digits[2]))
+    np.testing.assert_array_equal(
+        again.predict_proba(tilted_digits[2]), adapted.predict_proba(tilted_digits[2])
+    )
 
 
 def test_a_random_state_is_drawn_from_once(blobs):
@@ -114,26 +99,29 @@ def test_a_random_state_is_drawn_from_once(blobs):
     assert state.randint(100) == other.randint(100)
 
 
-def test_target_rows_in_another_order_give_the_same_choice(adapted, digits):
-    X, y, X_tgt, _ = digits
+def test_target_rows_in_another_order_give_the_same_choice(adapted, tilted_digits):
+    X, y, X_tgt, _ = tilted_digits
     turned = clone(adapted).fit(X, y, X_tgt[::-1])
-    assert (turned.lambda_max_ > 0) == (adapted.lambda_max_ > 0)
+    for name in ("lambda_max_", "input_scaling_", "adapted_"):
+        assert getattr(turned, name) == getattr(adapted, name)
+    assert np.mean(turned.predict(X_tgt) == adapted.predict(X_tgt)) > 0.8
 
 
-def test_a_warm_start_goes_on_with_what_was_chosen(digits, monkeypatch):
-    X, y, X_tgt, _ = digits
-    pools = counted(monkeypatch)
-    fitted = DANNClassifier(warm_start=True, random_state=0, max_epochs=20).fit(X, y, X_tgt)
-    before = fitted.lambda_max_, fitted.input_scaling_, fitted.verdict_
-    fitted.fit(X, y, X_tgt)
-    assert len(pools) == 1
-    assert (fitted.lambda_max_, fitted.input_scaling_, fitted.verdict_) == before
+def test_a_warm_start_goes_on_with_what_was_chosen(adapted, tilted_digits):
+    fitted = copy.deepcopy(adapted).set_params(warm_start=True, max_epochs=1)
+    start = adapted.history_[0]["label_loss"]
+    fitted.fit(*tilted_digits[:3])
+    assert fitted.history_[0]["label_loss"] < 0.5 * start
+    for name in ("lambda_max_", "input_scaling_", "adapted_", "verdict_"):
+        assert getattr(fitted, name) == getattr(adapted, name)
 
 
-def test_a_pickle_keeps_what_was_chosen(adapted, digits):
+def test_a_pickle_keeps_what_was_chosen(adapted, tilted_digits):
     copied = pickle.loads(pickle.dumps(adapted))
     assert copied.verdict_ == adapted.verdict_
-    np.testing.assert_array_equal(copied.predict(digits[2]), adapted.predict(digits[2]))
+    np.testing.assert_array_equal(
+        copied.predict(tilted_digits[2]), adapted.predict(tilted_digits[2])
+    )
 
 
 def test_a_later_fit_with_a_given_lambda_forgets_the_verdict(blobs):
@@ -164,7 +152,9 @@ def test_classes_of_one_row_leave_nothing_to_choose_by():
 @pytest.mark.parametrize("n_target", [1, 7])
 def test_a_few_target_rows_are_enough(blobs, n_target):
     X, y, X_tgt = blobs
-    assert DANNClassifier(**FAST).fit(X, y, X_tgt[:n_target]).predict(X).shape == y.shape
+    fitted = DANNClassifier(**FAST, lr=0.03).fit(X, y, X_tgt[:n_target])
+    assert fitted.verdict_ and fitted.lambda_max_ in (0, 0.1, 1)
+    assert fitted.score(X, y, domain="source") > 0.8
 
 
 def test_partial_fit_takes_lambda_one(blobs):
@@ -183,36 +173,59 @@ def test_no_warning_comes_from_choosing(blobs):
         DANNClassifier(**FAST).fit(X, y, X_tgt)
 
 
-@pytest.mark.parametrize("label_shift", ["estimate", [0.2, 0.3, 0.5]])
-def test_other_options_are_in_every_candidate(blobs, label_shift, monkeypatch):
-    pools = counted(monkeypatch)
-    options = {"label_shift": label_shift, "conditioning": "multilinear", "target_information": 0.1}
-    DANNClassifier(**FAST, **options).fit(*blobs)
-    for candidate in pools[0]:
-        assert options.items() <= candidate.get_params().items()
+def test_other_options_are_in_every_candidate(blobs):
+    asked = []
+
+    def domain_classifier(n_inputs, n_domains):
+        asked.append((n_inputs, n_domains))
+        return nn.Linear(n_inputs, n_domains)
+
+    options = {"domain_classifier": domain_classifier, "conditioning": "multilinear"}
+    DANNClassifier(input_scaling=None, **options, **FAST).fit(*blobs)
+    assert asked == 4 * [(10 * 3, 2)]  # ten units times three classes
 
 
-def test_ctrl_c_while_choosing_leaves_it_unfitted(blobs, monkeypatch):
-    def interrupted(*args, **kwargs):
-        raise KeyboardInterrupt
+class Interrupting(nn.Linear):
+    """Ctrl-C in the third step of training."""
 
-    monkeypatch.setattr(_training.AdversarialNet, "_run_epoch", interrupted)
-    auto = DANNClassifier(**FAST)
+    steps = 0
+
+    def __init__(self, n_features):
+        super().__init__(n_features, 8)
+
+    def forward(self, X):
+        Interrupting.steps += torch.is_grad_enabled()
+        if Interrupting.steps == 3:
+            raise KeyboardInterrupt
+        return super().forward(X)
+
+
+def test_ctrl_c_while_choosing_leaves_it_unfitted(blobs):
+    Interrupting.steps = 0
+    auto = DANNClassifier(feature_extractor=Interrupting, **FAST)
     with pytest.raises(KeyboardInterrupt):
         auto.fit(*blobs)
+    assert Interrupting.steps == 3
     assert not hasattr(auto, "classes_")
 
 
 # -- scalings --------------------------------------------------------------------------------
 
 
+def scalings_tried(X, y, X_tgt, **options):
+    """Return the scalings that the pool of `DANNClassifierCV` has by default, in its order."""
+    estimator = DANNClassifier(**{**FAST, "max_epochs": 1, **options})
+    pool = DANNClassifierCV([0], estimator=estimator, cv=2).fit(X, y, X_tgt)
+    return tuple(pool.cv_results_["param_input_scaling"])
+
+
 @pytest.mark.parametrize(
     ("factor", "first"), [(1.0, None), (0.3, None), (100.0, "source"), (0.001, "source")]
 )
 def test_columns_of_unit_scale_stay_as_they_are(blobs, factor, first):
-    X, y, X_tgt = blobs
+    X, y, _ = blobs
     X = (X - X.mean(axis=0)) * factor
-    assert usual_scalings(record(X, y, X_tgt)) == (first, "both", "domain")
+    assert scalings_tried(X, y, X) == (first, "both", "domain")
     alone = DANNClassifier(lambda_max=0.5, **FAST).fit(X, y, X)
     assert alone.input_scaling_ == first
 
@@ -220,14 +233,15 @@ def test_columns_of_unit_scale_stay_as_they_are(blobs, factor, first):
 def test_one_column_in_dollars_asks_for_scaling(blobs):
     X, y, _ = blobs
     X = np.column_stack([X, np.linspace(0, 90_000, 90)])
-    assert usual_scalings(record(X, y))[0] == "source"
+    assert scalings_tried(X, y, X)[0] == "source"
 
 
 def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs):
     X, y, _ = blobs
-    data = record(sparse.csr_array(1000 * X), y)
-    assert usual_scalings(data) == (None, "source", "domain")
-    assert usual_scalings(record(1000 * X, y), feature_extractor=nn.Linear) == (None,)
+    rows = sparse.csr_array(1000 * X)
+    assert scalings_tried(rows, y, rows) == (None, "source", "domain")
+    own = {"feature_extractor": partial(nn.Linear, out_features=8), "lr": 1e-6}
+    assert scalings_tried(1000 * X, y, 1000 * X, **own) == (None,)
 
 
 # -- folds -----------------------------------------------------------------------------------

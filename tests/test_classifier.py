@@ -10,11 +10,11 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
 from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning
 from skdann._data.rows import RowTables
-from skdann._training.settings import n_epochs
 from skdann.datasets import make_rotated_moons
 
 
@@ -29,9 +29,8 @@ def test_the_papers_moons_reach_91_percent_in_the_median():
     scores = []
     for seed in range(5):
         X, y, X_tgt, y_tgt = make_rotated_moons(random_state=seed)
-        scores.append(
-            DANNClassifier(lambda_max=1.0, random_state=seed).fit(X, y, X_tgt).score(X_tgt, y_tgt)
-        )
+        dann = DANNClassifier(lambda_max=1.0, lr=0.005, max_epochs=50, random_state=seed)
+        scores.append(dann.fit(X, y, X_tgt).score(X_tgt, y_tgt))
     assert np.median(scores) >= 0.91
 
 
@@ -47,7 +46,7 @@ def test_no_target_warns_and_is_the_network_of_lambda_zero(moons):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"early_stopping": True, "max_epochs": 40},
+        {"early_stopping": True, "n_iter_no_change": 2, "lr": 0.1, "max_epochs": 20},
         {"hidden_layer_sizes": (20, 10), "domain_classifier": (30, 30)},
         {"class_weight": "balanced", "batch_size": 7},
         {"optimizer": "sgd", "lr_schedule": "annealed"},
@@ -69,7 +68,7 @@ def test_lambda_zero_is_source_only_whatever_else_is_set(moons, parameters):
 def test_outputs_agree_with_each_other(blobs):
     X, y, X_tgt = blobs
     labels = np.array(["low", "middle", "high"])[y]
-    fitted = classifier(max_epochs=30).fit(X, labels, X_tgt)
+    fitted = classifier(max_epochs=10, lr=0.03).fit(X, labels, X_tgt)
     proba = fitted.predict_proba(X)
     assert proba.dtype == np.float32 and proba.shape == (90, 3)
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
@@ -146,11 +145,25 @@ def test_copies_and_pickles_predict_the_same_and_train_on(moons):
 # -- budget ----------------------------------------------------------------------------------
 
 
-def test_auto_epochs_have_a_floor_in_steps():
-    auto = DANNClassifier()
-    assert n_epochs(auto, steps_per_epoch=5) == 200
-    assert n_epochs(auto, steps_per_epoch=500) == 30
-    assert n_epochs(DANNClassifier(max_epochs=7), steps_per_epoch=5) == 7
+class StopAfterOneEpoch(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise KeyboardInterrupt  # skorch's way to ask for it
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "batch_size", "n_epochs"),
+    # Of 400 rows: 5 steps an epoch, and 200.
+    [("auto", 80, 200), ("auto", 2, 30), (7, 80, 7)],
+)
+def test_auto_epochs_have_a_floor_in_steps(max_epochs, batch_size, n_epochs):
+    X = np.linspace(0, 1, 400)[:, None]
+    settings = {"lambda_schedule": lambda p: p, "callbacks": [StopAfterOneEpoch()]}
+    budget = {"max_epochs": max_epochs, "batch_size": batch_size}
+    fitted = classifier(hidden_layer_sizes=2, **budget, **settings).fit(X, X[:, 0] > 0.5, X)
+    steps = 400 // batch_size
+    assert fitted.n_iter_ == 1
+    # The record has the lambda of an epoch's last step, here the progress itself.
+    assert fitted.history_[0]["lambda"] == pytest.approx((steps - 1) / (steps * n_epochs))
 
 
 # -- continuing ------------------------------------------------------------------------------
@@ -185,11 +198,11 @@ def test_going_on_needs_the_same_classes_width_and_domains(moons, change, said):
 
 def test_partial_fit_learns_from_chunks_with_targets_of_their_own(moons):
     X, y, X_tgt = moons
-    streamed = classifier(max_epochs=40, lr=0.01)
-    for call in range(40):
+    streamed = classifier(max_epochs=20, lr=0.03)
+    for call in range(20):
         rows = slice(60, None) if call % 2 else slice(60)
         streamed.partial_fit(X[rows], y[rows], X_tgt[rows], classes=[0, 1])
-    assert streamed.n_iter_ == len(streamed.history_) == 40
+    assert streamed.n_iter_ == len(streamed.history_) == 20
     assert streamed.score(X, y) > 0.8
     assert streamed.history_[-1]["lambda"] > 0.99
 
@@ -246,7 +259,8 @@ def test_batch_size_auto_grows_with_the_rows_that_are_promised(moons, total_rows
 def test_batch_size_auto_counts_the_passes_of_a_fit():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(6_500, 1)), rng.integers(2, size=6_500)
-    fitted = classifier(batch_size="auto", hidden_layer_sizes=2, lambda_max=0)
+    settings = {"hidden_layer_sizes": 2, "lambda_max": 0, "callbacks": [StopAfterOneEpoch()]}
+    fitted = classifier(batch_size="auto", **settings)
     assert fitted.set_params(max_epochs=1).fit(X, y).batch_size_ == 64
     assert fitted.set_params(max_epochs=30).fit(X, y).batch_size_ == 128
     assert fitted.set_params(max_epochs=1, batch_size=50).fit(X, y).batch_size_ == 50
@@ -257,6 +271,34 @@ def test_partial_fit_draws_anew_in_each_call(moons):
     one = classifier(dropout=0.5).partial_fit(X, y, X_tgt)
     after_one = one.history_[0]["label_loss"]
     assert one.partial_fit(X, y, X_tgt).history_[1]["label_loss"] != after_one
+
+
+# -- early stopping --------------------------------------------------------------------------
+
+LOSSES = "label_loss", "domain_loss", "valid_label_loss", "valid_domain_loss"
+
+
+def test_rows_of_weight_zero_count_in_no_loss_of_rows_trained_on_or_held_out(moons):
+    X, y, X_tgt = moons
+    weight = np.where(np.arange(len(y)) % 3, 1.0, 0.0)
+    moved = X + 5 * (weight == 0)[:, None]
+    settings = {"early_stopping": True, "input_scaling": None, "validation_fraction": 0.4}
+    histories = [
+        classifier(**settings).fit(rows, y, X_tgt, sample_weight=weight).history_
+        for rows in (X, moved)
+    ]
+    for name in LOSSES:
+        of_both = [[row[name] for row in history] for history in histories]
+        np.testing.assert_allclose(*of_both, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(("lr", "n_epochs"), [(1e-4, 20), (1e-7, 3)])
+def test_early_stopping_waits_for_gains_above_a_ten_thousandth(moons, lr, n_epochs):
+    settings = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 20}
+    fitted = classifier(lambda_max=0, lr=lr, **settings).fit(*moons)
+    gains = -np.diff([row["valid_label_loss"] for row in fitted.history_])
+    assert (gains < 0.01).all() and (gains[:2] > 1e-4).all() == (n_epochs > 3)
+    assert fitted.n_iter_ == n_epochs
 
 
 # -- memory ----------------------------------------------------------------------------------
@@ -401,7 +443,3 @@ def test_a_parameter_out_of_range_is_named(moons, parameters):
     with pytest.raises(ValueError, match=name):
         fitted.fit(*moons)
     assert not hasattr(fitted, "classes_")
-
-
-def test_there_are_32_parameters_and_no_more():
-    assert len(DANNClassifier().get_params()) == 32

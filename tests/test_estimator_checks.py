@@ -1,28 +1,82 @@
 """The public checks pass on ours, and each turns red on the fault that it is for."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
-from skdann import DANNClassifier, estimator_checks
+from skdann import DANNClassifier, DANNClassifierCV, estimator_checks
 from skdann._network import network as _network
 from skdann._training import net as _training
 from skdann._training import stacked_objective as _stacked
 from skdann._training.autograd_objective import Strengths
-from skdann.estimator_checks import check_domain_adversarial_estimator, domain_adversarial_checks
+from skdann.estimator_checks import (
+    check_domain_adversarial_estimator,
+    domain_adversarial_checks,
+    with_target,
+)
+
+# The check of the paper's moons trains for as long as it is told: this is enough of a gain.
+QUICK = {"max_epochs": 100, "lr": 0.003}
 
 
 @pytest.mark.parametrize("check", domain_adversarial_checks(), ids=lambda check: check.__name__)
-def test_the_default_classifier_passes(check):
-    check(DANNClassifier())
+def test_our_classifier_passes(check):
+    check(DANNClassifier(**QUICK))
 
 
-class Named(DANNClassifier):
-    """A subclass that changes nothing."""
+def test_one_call_runs_all_of_them(monkeypatch):
+    called = []
+
+    def check(estimator):
+        called.append(estimator)
+        assert len(called) < 3, "the third fails"
+
+    monkeypatch.setattr(estimator_checks, "domain_adversarial_checks", lambda: [check] * 4)
+    estimator = DANNClassifier(**QUICK)
+    with pytest.raises(AssertionError, match="the third fails"):
+        check_domain_adversarial_estimator(estimator)
+    assert len({id(one) for one in (estimator, *called)}) == 4  # a clone for each
+    assert all(one.get_params() == estimator.get_params() for one in called)
 
 
-def test_a_subclass_passes_all_in_one_call():
-    check_domain_adversarial_estimator(Named(domain_classifier=(50,)))
+# -- with a target ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        DANNClassifier(lambda_max=0.5, max_epochs=1),
+        DANNClassifierCV((0, 1), ["source"], cv=2, estimator=DANNClassifier(max_epochs=1)),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_with_target_takes_the_rows_as_the_target_where_there_is_none(estimator, blobs):
+    X, y, X_tgt = blobs
+    checked = with_target(estimator)
+    assert type(checked).__name__ == f"{type(estimator).__name__}WithTarget"
+    assert isinstance(checked, type(estimator)) and type(clone(checked)) is type(checked)
+    for given, target in ((), X), ((X_tgt,), X_tgt):
+        fitted, plain = (
+            one.set_params(random_state=0).fit(X, y, *rows)
+            for one, rows in ((checked, given), (clone(estimator), (target,)))
+        )
+        assert fitted.n_domains_ == 2
+        np.testing.assert_array_equal(fitted.predict_proba(X), plain.predict_proba(X))
+    copied = pickle.loads(pickle.dumps(fitted))
+    assert type(copied) is type(checked)
+    np.testing.assert_array_equal(copied.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_with_target_also_passes_it_to_partial_fit(blobs):
+    X, y, _ = blobs
+    assert with_target(DANNClassifier(lambda_max=1.0)).partial_fit(X, y).n_domains_ == 2
+    assert not hasattr(with_target(DANNClassifierCV()), "partial_fit")
+
+
+# -- faults ----------------------------------------------------------------------------------
 
 
 def dead_domain_head(monkeypatch):
@@ -86,7 +140,7 @@ def target_in_the_source_order(monkeypatch):
 def test_a_planted_fault_turns_its_check_red(monkeypatch, fault, check):
     fault(monkeypatch)
     with pytest.raises(AssertionError):
-        getattr(estimator_checks, check)(DANNClassifier())
+        getattr(estimator_checks, check)(DANNClassifier(**QUICK))
 
 
 class Leaky(DANNClassifier):

@@ -1,60 +1,71 @@
-"""The pool's fits: which records they get, and what is left out of them."""
+"""The pool of a choice: which networks are built for it, and which rows they are trained on."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from skdann import DANNClassifier
-from skdann._choosing import cross_fit as _pool
-from skdann._choosing.cross_fit import cross_fit
-from skdann._data.inputs import read_training_data
-from skdann._training import fit_together as _fitting
+from skdann.metrics import ReverseValidation
+
+FAST = {"max_epochs": 1, "batch_size": 1000, "random_state": 0}
 
 
-@pytest.fixture
-def record(blobs):
-    return read_training_data(*blobs, None, class_weight=None, estimator=DANNClassifier())
+class Steps(Counter):
+    """How many steps had how many rows; copies of a network count on in the same one."""
+
+    def __deepcopy__(self, memo):
+        return self
 
 
-@pytest.fixture
-def folds(record):
-    odd = np.arange(len(record.y_source)) % 2 == 1
-    return [(np.flatnonzero(one), np.flatnonzero(~one)) for one in (odd, ~odd)]
+class RowCounter(nn.Linear):
+    """Eight units, and the steps that they were trained by."""
+
+    def __init__(self, n_features):
+        super().__init__(n_features, 8)
+        self.steps = Steps()
+
+    def forward(self, X):
+        if torch.is_grad_enabled():
+            self.steps[len(X)] += 1
+        return super().forward(X)
 
 
-def candidates(**settings):
-    return [
-        DANNClassifier(lambda_max=one, max_epochs=6, random_state=0, **settings) for one in (0, 1)
-    ]
+class Built:
+    """A feature extractor for each network that is built, all of which it remembers."""
+
+    def __init__(self):
+        self.extractors = []
+
+    def __deepcopy__(self, memo):  # clones count together
+        return self
+
+    def __call__(self, n_features):
+        self.extractors.append(RowCounter(n_features))
+        return self.extractors[-1]
 
 
-def test_only_at_lambda_zero_no_batch_brings_target_rows(record, folds, monkeypatch):
-    seen = []
-
-    def fit(classifiers, records, trial):
-        _fitting.fit_together(classifiers, records, trial)
-        seen.append([one.lambda_max == 0 for one in classifiers])
-        for fitted, at_zero in zip(classifiers, seen[-1], strict=True):
-            assert ("domain_loss" in fitted.history_[0]) == (not at_zero)
-
-    monkeypatch.setattr(_pool, "fit_together", fit)
-    cross_fit(candidates(), record, folds)
-    assert [len(one) for one in seen] == [4, 4] and all(any(one) for one in seen)
+@pytest.mark.parametrize(("lambda_max", "n_built"), [("auto", 3 + 2), (0.5, 2)])
+def test_three_candidates_of_one_network_each_and_then_the_members(blobs, lambda_max, n_built):
+    built = Built()
+    settings = {**FAST, "lambda_max": lambda_max, "feature_extractor": built, "n_members": 2}
+    fitted = DANNClassifier(**settings).fit(*blobs)
+    assert len(built.extractors) == n_built
+    assert len(fitted.net_.members_) == 2
 
 
-@pytest.mark.parametrize("scaling", ["both", "domain"])
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_what_the_pool_leaves_out_changes_no_probability(
-    record, folds, monkeypatch, scaling, early_stopping
-):
-    pool = candidates(input_scaling=scaling, early_stopping=early_stopping)
-    short = cross_fit(pool, record, folds)
-    monkeypatch.setattr(_fitting, "learns_from_target", lambda settings: True)
-    whole = cross_fit(pool, record, folds)
-    for of_one, expected in zip(short, whole, strict=True):
-        for fold, twin in zip(of_one, expected, strict=True):
-            for name in ("source_proba", "target_proba", "reverse_proba"):
-                got, wanted = getattr(fold, name), getattr(twin, name)
-                np.testing.assert_allclose(got, wanted, atol=1e-6, err_msg=name)
+def test_a_third_of_the_source_rows_is_held_out_and_lambda_zero_sees_no_target_row(blobs):
+    built = Built()
+    settings = {**FAST, "max_epochs": 30}
+    DANNClassifier(**settings, feature_extractor=built).fit(*blobs)
+    first, *others = [one.steps for one in built.extractors[:3]]
+    # A batch has all rows of the source: 60 of 90 on the way there, all of the target on the way
+    # back, which takes a third of the epochs. As many of the other domain join them, but not
+    # where nothing is to be learned from it.
+    assert first == {60: 30, 90: 10}
+    assert others == 2 * [{120: 30, 180: 10}]
 
 
 def test_a_way_back_leaves_the_fitted_classifier_as_it_was(blobs):
@@ -62,7 +73,7 @@ def test_a_way_back_leaves_the_fitted_classifier_as_it_was(blobs):
     state = np.random.RandomState(3)
     fitted = DANNClassifier(lambda_max=1.0, max_epochs=3, random_state=state).fit(X, y, X_tgt)
     before, drawn = fitted.predict_proba(X), state.get_state()[1].copy()
-    _pool.reversed_classifier(fitted, len(X_tgt)).fit(X_tgt, fitted.predict(X_tgt), X)
+    ReverseValidation()(fitted, X, y, X_tgt)
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
     np.testing.assert_array_equal(state.get_state()[1], drawn)
     assert fitted.max_epochs == 3 and not fitted.warm_start
