@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -192,44 +191,66 @@ def build_network(
         Where a custom part does not fit the sizes, naming the parameter.
     """
     a = architecture
-    # Two rows of zeros, passed from part to part to find out the sizes between them.
+    # Two rows of zeros go from part to part, to find out the sizes between them and what fails.
     rows = torch.zeros((2, *row_shape))
-
-    def own(n_in: Any, hidden: tuple[int, ...], n_out: int | None, init: torch.Generator) -> Any:
-        return MultilayerPerceptron(n_in, hidden, n_out, a.activation, a.dropout, init)
-
-    # `is None`, not `or`: an empty nn.Sequential is a module, and false.
-    n_inputs = row_shape[0] if len(row_shape) == 1 else row_shape
-    feature_extractor = _given_part(
-        "feature_extractor", a.feature_extractor, (n_inputs,), streams.label_modules
+    feature_extractor, embedding = _part(
+        "feature_extractor", a, rows, None, streams.label_modules, streams.feature_init
     )
-    if feature_extractor is None:
-        feature_extractor = own(n_inputs, a.hidden_layer_sizes, None, streams.feature_init)
-    embedding = _try_part("feature_extractor", feature_extractor, rows, None)
-    sizes = (embedding.shape[1], n_classes)
-    label_predictor = _given_part(
-        "label_predictor", a.label_predictor, sizes, streams.label_modules
+    label_predictor, label_logits = _part(
+        "label_predictor", a, embedding, n_classes, streams.label_modules, streams.label_init
     )
-    if label_predictor is None:
-        label_predictor = own(sizes[0], a.label_hidden_layer_sizes, n_classes, streams.label_init)
-    _try_part("label_predictor", label_predictor, embedding, n_classes)
-    conditioning = None
+    conditioning, domain_inputs = None, embedding
     if a.conditioning == "multilinear":
-        conditioning = MultilinearConditioning.drawn(*sizes, streams.domain_init)
-        embedding = conditioning(embedding, embedding.new_zeros((len(embedding), n_classes)))
-    sizes = (embedding.shape[1], n_domains)
-    domain_classifier = _given_part(
-        "domain_classifier", a.domain_classifier, sizes, streams.domain_modules
+        n_embedding = embedding.shape[1]
+        conditioning = MultilinearConditioning.drawn(n_embedding, n_classes, streams.domain_init)
+        domain_inputs = conditioning(embedding, torch.zeros_like(label_logits))
+    domain_classifier, _ = _part(
+        "domain_classifier",
+        a,
+        domain_inputs,
+        n_domains,
+        streams.domain_modules,
+        streams.domain_init,
     )
-    if domain_classifier is None:
-        domain_classifier = own(
-            sizes[0], a.domain_hidden_layer_sizes, n_domains, streams.domain_init
-        )
-    _try_part("domain_classifier", domain_classifier, embedding, n_domains)
-    parts = feature_extractor, label_predictor, domain_classifier
-    network = DomainAdversarialNetwork(*parts, conditioning)
+    network = DomainAdversarialNetwork(
+        feature_extractor, label_predictor, domain_classifier, conditioning
+    )
     network.multiply_adds = _multiply_adds(network, rows)
     return network
+
+
+_HIDDEN_LAYERS = {
+    "feature_extractor": "hidden_layer_sizes",
+    "label_predictor": "label_hidden_layer_sizes",
+    "domain_classifier": "domain_hidden_layer_sizes",
+}
+
+
+def _part(
+    name: str,
+    architecture: Architecture,
+    rows: Tensor,
+    n_outputs: int | None,
+    randomness: PrivateRandomness,
+    init: torch.Generator,
+) -> tuple[nn.Module, Tensor]:
+    """Return a part, custom or of the package's layers, and what it returns for `rows`.
+
+    `n_outputs` is None for the feature extractor, which ends with its last hidden layer.
+    """
+    n_inputs = rows.shape[1] if rows.ndim == 2 else tuple(rows.shape[1:])
+    sizes = (n_inputs,) if n_outputs is None else (n_inputs, n_outputs)
+    module = _given_part(name, getattr(architecture, name), sizes, randomness)
+    if module is None:  # not `or`: an empty nn.Sequential is a module, and false
+        module = MultilayerPerceptron(
+            rows.shape[1],
+            getattr(architecture, _HIDDEN_LAYERS[name]),
+            n_outputs,
+            architecture.activation,
+            architecture.dropout,
+            init,
+        )
+    return module, _try_part(name, module, rows, n_outputs)
 
 
 def _multiply_adds(network: DomainAdversarialNetwork, rows: Tensor) -> int:
