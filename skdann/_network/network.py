@@ -268,8 +268,7 @@ def _multiply_adds(network: DomainAdversarialNetwork, rows: Tensor) -> int:
         network.domain_logits(embedding, None, network.label_logits(embedding))
 
     try:
-        with torch.no_grad():
-            measured = counted_multiply_adds(forward) // len(rows)
+        measured = counted_multiply_adds(forward) // len(rows)
     except Exception:  # a compiled or scripted module may not run inside the counter
         measured = 0
     return max(of_weights, measured)  # nor does the counter know every operator
