@@ -225,6 +225,36 @@ def test_the_work_of_custom_modules_is_measured_and_not_their_weights():
     assert built().multiply_adds == sum(parameter.numel() for parameter in built().parameters())
 
 
+class Sequences(nn.Module):
+    """Takes rows as sequences of 9 steps of 5 numbers."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, rows):
+        out = self.layer(rows.view(len(rows), 9, -1))
+        return (out[0] if isinstance(out, tuple) else out)[:, -1]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LSTM(6, 7, batch_first=True),
+        nn.LSTM(6, 7, num_layers=2, batch_first=True),
+        nn.GRU(6, 7, batch_first=True),
+        nn.TransformerEncoderLayer(6, 2, 16, batch_first=True),
+    ],
+    ids=["lstm", "two-layers", "gru", "transformer"],
+)
+def test_layers_of_sequences_are_counted_for_each_step(layer):
+    network = built((54,), feature_extractor=Sequences(layer))
+    matrices = sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
+    rest = sum(weight.numel() for weight in network.parameters())
+    attention = 2 * 9 * 9 * 6
+    assert 9 * matrices <= network.multiply_adds <= 9 * matrices + rest + attention
+
+
 def test_a_module_that_cannot_be_measured_counts_by_its_weights(monkeypatch):
     def fails(function):
         raise RuntimeError("not inside a dispatch mode")

@@ -195,10 +195,15 @@ class Watch(Callback):
         self.seen.append(net.predict_proba(self.rows))
 
 
-def test_a_callback_may_predict_and_changes_nothing(blobs):
+def with_dropout(width):
+    return nn.Sequential(nn.Linear(width, 8), nn.Dropout(0.5))
+
+
+@pytest.mark.parametrize("features", [None, with_dropout])
+def test_a_callback_may_predict_and_changes_nothing(blobs, features):
     X, y, X_tgt = blobs
-    quiet = classifier().fit(X, y, X_tgt)
-    loud = classifier(callbacks=[Watch(X_tgt)]).fit(X, y, X_tgt)
+    quiet = classifier(feature_extractor=features).fit(X, y, X_tgt)
+    loud = classifier(feature_extractor=features, callbacks=[Watch(X_tgt)]).fit(X, y, X_tgt)
     seen = used(loud, Watch).seen
     np.testing.assert_array_equal(seen[-1], quiet.predict_proba(X_tgt))
     np.testing.assert_array_equal(seen[-1], loud.predict_proba(X_tgt))

@@ -284,6 +284,27 @@ def test_keep_best_counts_a_domain_loss_up_to_that_of_a_guess(domains, best):
     assert net.members_[0].weight.item() == best
 
 
+@pytest.mark.parametrize(("second", "best"), [(0.4995, 1), (0.49995, 0)])
+def test_keep_best_asks_for_an_improvement_above_a_ten_thousandth(second, best):
+    class Net:
+        members_ = nn.ModuleList([nn.Linear(1, 1)])
+
+    net, keep = Net(), KeepBest(patience=9, lambda_max=(1.0,))
+    keep.on_train_begin(net, SimpleNamespace(train=[]))
+    for epoch, label in enumerate([0.5, second]):
+        nn.init.constant_(net.members_[0].weight, epoch)
+        net.history = [{"valid_label_loss": label}]
+        keep.on_epoch_end(net)
+    keep.on_train_end(net)
+    assert net.members_[0].weight.item() == best
+
+
+def test_the_bar_of_partial_fit_has_one_epoch(moons, capsys):
+    given = classifier(verbose=1)
+    given.partial_fit(*moons, total_rows=1200)
+    assert "1/1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("parameters", [{"lr": 1e30}, {"lambda_max": 1e30}])
 def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_epoch(moons, parameters):
     fitted = classifier().fit(*moons)

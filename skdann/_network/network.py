@@ -7,12 +7,10 @@ between the parts, one logit per class or per domain out.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -190,63 +188,58 @@ def build_network(
     ValueError
         Where a custom part does not fit the sizes, naming the parameter.
     """
-    # Two rows of zeros, passed from part to part to find out the sizes between them.
+    a = architecture
+    # Two rows of zeros go from part to part, to find out the sizes between them and what fails.
     rows = torch.zeros((2, *row_shape))
-    n_inputs = row_shape[0] if len(row_shape) == 1 else row_shape
-    part = functools.partial(_new_part, architecture)
-    given = architecture.feature_extractor
-    feature_extractor = part(
-        "feature_extractor",
-        architecture.hidden_layer_sizes if given is None else given,
-        (n_inputs,),
-        streams.feature_init,
-        streams.label_modules,
+    feature_extractor, embedding = _part(
+        "feature_extractor", a, rows, None, streams.label_modules, streams.feature_init
     )
-    embedding = _try_part("feature_extractor", feature_extractor, rows, None)
-    sizes = (embedding.shape[1], n_classes)
-    label_predictor = part(
-        "label_predictor",
-        architecture.label_predictor,
-        sizes,
-        streams.label_init,
-        streams.label_modules,
+    label_predictor, label_logits = _part(
+        "label_predictor", a, embedding, n_classes, streams.label_modules, streams.label_init
     )
-    _try_part("label_predictor", label_predictor, embedding, n_classes)
-    conditioning = None
-    if architecture.conditioning == "multilinear":
-        conditioning = MultilinearConditioning.drawn(*sizes, streams.domain_init)
-        embedding = conditioning(embedding, embedding.new_zeros((len(embedding), n_classes)))
-    domain_classifier = part(
+    conditioning, domain_inputs = None, embedding
+    if a.conditioning == "multilinear":
+        n_embedding = embedding.shape[1]
+        conditioning = MultilinearConditioning.drawn(n_embedding, n_classes, streams.domain_init)
+        domain_inputs = conditioning(embedding, torch.zeros_like(label_logits))
+    domain_classifier, _ = _part(
         "domain_classifier",
-        architecture.domain_classifier,
-        (embedding.shape[1], n_domains),
-        streams.domain_init,
+        a,
+        domain_inputs,
+        n_domains,
         streams.domain_modules,
+        streams.domain_init,
     )
-    _try_part("domain_classifier", domain_classifier, embedding, n_domains)
-    parts = feature_extractor, label_predictor, domain_classifier
-    network = DomainAdversarialNetwork(*parts, conditioning)
+    network = DomainAdversarialNetwork(
+        feature_extractor, label_predictor, domain_classifier, conditioning
+    )
     network.multiply_adds = _multiply_adds(network, rows)
     return network
 
 
-def _new_part(
+def _part(
+    name: str,
     architecture: Architecture,
-    parameter: str,
-    given: tuple[int, ...] | Part,
-    sizes: tuple[Any, ...],
-    init: torch.Generator,
+    rows: Tensor,
+    n_outputs: int | None,
     randomness: PrivateRandomness,
-) -> nn.Module:
-    """Return a part: fully connected layers of given sizes, or what the user gave.
+    init: torch.Generator,
+) -> tuple[nn.Module, Tensor]:
+    """Return a part, custom or of the package's layers, and what it returns for `rows`.
 
-    `sizes` are the width of what comes in and, for a part that makes logits, their number.
+    `n_outputs` is None for the feature extractor, which ends with its last hidden layer.
     """
+    n_inputs = rows.shape[1] if rows.ndim == 2 else tuple(rows.shape[1:])
+    sizes = (n_inputs,) if n_outputs is None else (n_inputs, n_outputs)
+    given = getattr(architecture, name)
+    if given is None:  # only the feature extractor has another parameter for its sizes
+        given = architecture.hidden_layer_sizes
     if isinstance(given, tuple):
-        n_outputs = sizes[1] if len(sizes) > 1 else None
         options = architecture.activation, architecture.dropout
-        return MultilayerPerceptron(sizes[0], given, n_outputs, *options, init)
-    return given_part(parameter, given, sizes, randomness)
+        module: nn.Module = MultilayerPerceptron(rows.shape[1], given, n_outputs, *options, init)
+    else:
+        module = given_part(name, given, sizes, randomness)
+    return module, _try_part(name, module, rows, n_outputs)
 
 
 def _multiply_adds(network: DomainAdversarialNetwork, rows: Tensor) -> int:
@@ -264,8 +257,7 @@ def _multiply_adds(network: DomainAdversarialNetwork, rows: Tensor) -> int:
         network.domain_logits(embedding, None, network.label_logits(embedding))
 
     try:
-        with torch.no_grad():
-            measured = counted_multiply_adds(forward) // len(rows)
+        measured = counted_multiply_adds(forward) // len(rows)
     except Exception:  # a compiled or scripted module may not run inside the counter
         measured = 0
     return max(of_weights, measured)  # nor does the counter know every operator

@@ -144,9 +144,9 @@ class ProgressBar(Callback):
 
     _SHOWN = ("label_loss", "domain_loss", "domain_accuracy", "valid_accuracy")
 
-    def on_train_begin(self, net: NeuralNet, X: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Open the bar."""
-        self._bar = tqdm(total=self._epochs(net, X), desc="DANNClassifier", unit="epoch")
+        self._bar = tqdm(total=net.max_epochs, desc="DANNClassifier", unit="epoch")
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Move it on."""
@@ -158,7 +158,3 @@ class ProgressBar(Callback):
         """Close it; a bar holds a stream, which a pickle could not keep."""
         self._bar.close()
         del self._bar
-
-    @staticmethod
-    def _epochs(net: NeuralNet, data: Any) -> int:
-        return max(1, round((net.plan.length[0] - net.done_[0]) / len(data.train[0])))

@@ -176,6 +176,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         if not self.initialized_:
             self.initialize()
         self.stop_requested_ = False
+        self.max_epochs = epochs  # of this call, as skorch has it
         self.classes_ = np.arange(len(data.train[0].data.classes))
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
         n_rows = 2 * data.train[0].n_source
