@@ -353,7 +353,7 @@ def choose_adaptation(cv_results):
     >>> from skdann.pipeline import make_dann_pipeline
     >>> X_src, y_src, X_tgt, y_tgt = make_tilted_digits(n_source=300, random_state=0)
     >>> search = GridSearchCV(
-    ...     make_dann_pipeline(random_state=0),
+    ...     make_dann_pipeline(max_epochs=20, random_state=0),
     ...     {
     ...         "dannclassifier__lambda_max": [0, 1],
     ...         "dannclassifier__input_scaling": ["source", "domain"],

@@ -209,6 +209,10 @@ def test_shares_that_few_rows_might_explain_stay_open(figures):
 def test_sentences_and_table(figures):
     findings = findings_of(replace(figures, **DIFFER), 1.0, width=100)
     assert "source .50/.50, target perhaps .10/.90" in findings["class_shares_open"]
+    explained = replace(figures, **DIFFER | domain(reweighted=0.55))
+    for weighted, cure in ((False, "Use label_shift='estimate', or"), (True, "make up for it")):
+        sentence = findings_of(explained, 1.0, width=100, weighted=weighted)["class_shares"]
+        assert cure in sentence
     assert "accuracy 0.80 without adaptation, 0.60 with it" in findings["adapted"]
     assert "changed for 10% of" in findings["adapted"]
     report = replace(figures, findings=findings)
@@ -302,13 +306,20 @@ def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
         assert_allclose(distance, 2 * (1 - 2 * (1 - report.domain_accuracy[name])))
 
 
-def test_what_can_be_learnt_by_heart_depends_on_one_network_of_an_ensemble(rows, monkeypatch):
-    widths = []
+@pytest.mark.parametrize(
+    ("params", "weighted"), [({"n_members": 2}, False), ({"label_shift": [0.4, 0.6]}, True)]
+)
+def test_findings_know_the_width_of_one_network_and_whether_it_weighs(
+    rows, monkeypatch, params, weighted
+):
+    seen = []
     monkeypatch.setattr(
-        report_module, "findings_of", lambda report, lambda_max, width: widths.append(width)
+        report_module,
+        "findings_of",
+        lambda report, lambda_max, width, weighted: seen.append((lambda_max, width, weighted)),
     )
-    adaptation_report(fitted(rows, **short(n_members=2)), *rows)
-    assert widths == [12]
+    adaptation_report(fitted(rows, **short(max_epochs=2, **params)), *rows)
+    assert seen == [(1.0, 12, weighted)]
 
 
 def test_inputs_are_seen_beyond_their_means(rows):
