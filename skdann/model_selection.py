@@ -1,4 +1,4 @@
-"""Searches that respect both domains: folds of the target, and the safe choice of a search."""
+"""Cross-validation with folds of both domains, and the safe choice of a search."""
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -10,16 +10,17 @@ from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
 
-# No random draw of rows of several folds takes all of one and less than this share of another.
+# If one fold is taken whole and another by less than this share, the rows cannot be a random draw
+# from whole folds.
 _UNEVEN = 0.6
 
 
 class AlignedTarget(tuple):
-    """Target domains that scikit-learn cuts by the folds of the source.
+    """Target domains that scikit-learn splits along with the source rows.
 
-    Made by :meth:`DomainKFold.align_target`. Whole, it is the tuple of target domains that
-    `fit` takes. Where scikit-learn cuts a parameter by source rows, what comes out is a plain
-    tuple of the target rows of the folds that these source rows belong to.
+    Made by :meth:`DomainKFold.align_target`. It is the tuple of target domains that `fit` takes.
+    When scikit-learn indexes it with the rows of a fold, as it does with all parameters that have a
+    row for each row of `X`, it returns a plain tuple of the target rows of the same folds.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ class AlignedTarget(tuple):
     Attributes
     ----------
     shape : tuple of one int
-        ``(n_source,)``. By it scikit-learn sees a parameter with a row per source row.
+        ``(n_source,)``, so that scikit-learn takes it for a parameter with a row for each row of
+        `X`.
 
     See Also
     --------
@@ -57,14 +59,14 @@ class AlignedTarget(tuple):
     """
 
     def __new__(cls, targets, source_folds, target_folds):
-        """Make the tuple of `targets`, with the folds beside it."""
+        """Make the tuple of `targets`, and keep the folds as attributes."""
         self = super().__new__(cls, targets)
         self._source_folds = np.asarray(source_folds)
         self._target_folds = tuple(np.asarray(folds) for folds in target_folds)
         return self
 
     def __getnewargs__(self):
-        """Return what `pickle` and `copy` make the tuple of."""
+        """Return the arguments of `__new__`, for `pickle` and `copy`."""
         return tuple(self), self._source_folds, self._target_folds
 
     @property
@@ -73,23 +75,23 @@ class AlignedTarget(tuple):
         return self._source_folds.shape
 
     def __getitem__(self, key):
-        """Return one domain for an int, and the domains cut to their folds for source rows.
+        """Return a domain for an int, and for source rows the target rows of their folds.
 
         Parameters
         ----------
         key : int, slice or array of source rows
-            scikit-learn asks with an array of row numbers, or with ``(array, Ellipsis)``.
+            scikit-learn passes an array of row numbers, or ``(array, Ellipsis)``.
 
         Returns
         -------
         tuple of {array-like, sparse matrix, DataFrame}
-            For an array; the element or the plain tuple of elements for an int or a slice.
+            For an array. For an int or a slice, as of a plain tuple: an element, or a tuple.
 
         Raises
         ------
         ValueError
-            If the source rows are not from a split into these folds, as far as that shows: they
-            come from all folds without being all rows, or take one whole and another in part.
+            If it is evident that the source rows are no union of these folds: they come from all
+            folds but are not all rows, or contain one fold whole and a small part of another.
         """
         if isinstance(key, tuple):
             key = key[0]
@@ -102,33 +104,36 @@ class AlignedTarget(tuple):
         )
 
     def _folds_of(self, rows):
-        """Return the folds of some source rows, which may be a draw of the rows of whole folds."""
+        """Return the folds that source rows come from.
+
+        The rows are whole folds, or a random subset of whole folds as in `HalvingGridSearchCV`.
+        """
         rows = np.unique(np.arange(len(self._source_folds))[np.asarray(rows)])
-        share = np.bincount(self._source_folds[rows], minlength=self._source_folds.max() + 1)
-        share = share / np.bincount(self._source_folds)
-        drawn = share[share > 0]
-        of_every_fold = len(drawn) == len(share) and min(share) < 1
-        if of_every_fold or (len(drawn) and max(drawn) == 1 and min(drawn) < _UNEVEN):
+        sizes = np.bincount(self._source_folds)
+        taken = np.bincount(self._source_folds[rows], minlength=len(sizes)) / sizes
+        shares = taken[taken > 0]  # of the folds that rows come from
+        part_of_every_fold = len(shares) == len(taken) and min(taken) < 1
+        one_whole_one_hardly = len(shares) > 0 and max(shares) == 1 and min(shares) < _UNEVEN
+        if part_of_every_fold or one_whole_one_hardly:
             raise ValueError(
-                f"X_tgt was aligned with {len(share)} folds, but a split takes parts of them, so "
-                "it can't be told which target rows to leave out. Pass the DomainKFold that "
-                "aligned X_tgt as cv, with the same X and y in the same order; or pass the plain "
-                "tuple (X_tgt,), which every fit and every score sees whole."
+                f"X_tgt was aligned with {len(taken)} folds, but the rows of a split are not a "
+                "union of them, so it is unknown which target rows to hold out. Pass the "
+                "DomainKFold that aligned X_tgt as cv, with the same X and y in the same order; or "
+                "pass the plain tuple (X_tgt,), of which no rows are held out."
             )
-        return np.flatnonzero(share)
+        return np.flatnonzero(taken)
 
 
 class DomainKFold(StratifiedKFold):
-    """Stratified folds of the source, and folds of the target beside them.
+    """Stratified folds of the source, with corresponding folds of the target.
 
-    A score of cross-validation is computed on source rows that the fit has not seen. For
-    target rows that holds only if they are split too: the target that is passed as a tuple is
-    in every fit, and in every score, whole. This splitter is used as ``cv``, and its
-    `align_target` makes the target that is split along with it.
+    In cross-validation, a score is computed on source rows that the fit has not seen. A target that
+    is passed as a tuple is not split: all its rows are in every fit and in every score. Use this
+    splitter as ``cv``, and pass the target as its `align_target` returns it, to hold out target
+    rows as well.
 
     Source rows are split as by :class:`~sklearn.model_selection.StratifiedKFold`, which warns
-    about classes with fewer rows than folds. Target rows have no labels and are dealt out at
-    random.
+    about classes with fewer rows than folds. Target rows have no labels and are assigned at random.
 
     Parameters
     ----------
@@ -136,13 +141,13 @@ class DomainKFold(StratifiedKFold):
         Number of folds.
 
     shuffle : bool, default=True
-        Whether rows are shuffled before they are split, in both domains. Without it target
-        folds are blocks, for rows in an order such as time.
+        Whether rows are shuffled before they are split, in both domains. If not, target folds are
+        blocks of successive rows, for rows in an order such as time.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the shuffling. An int is drawn from None or from a RandomState *once*, here,
-        and becomes `random_state`: every call of `split` and `align_target` makes the same
-        folds.
+        Determines the shuffling. For None or a RandomState, an int is drawn in `__init__` and
+        becomes `random_state`, so that `split` and `align_target` make the same folds in every
+        call.
 
     See Also
     --------
@@ -150,13 +155,14 @@ class DomainKFold(StratifiedKFold):
 
     Notes
     -----
-    `GridSearchCV` and its kin cut the aligned target for each fit. For each score they do so
-    if metadata routing is enabled and the scorer asks for `X_tgt`, as those of
-    :mod:`skdann.metrics` do. A scorer that was built with a target of its own scores that.
+    `GridSearchCV` and other searches select the target rows of the training folds for each fit.
+    They select those of the test fold for each score if metadata routing is enabled and the scorer
+    requests `X_tgt`, as those of :mod:`skdann.metrics` do. A scorer that was built with a target
+    scores that target.
 
-    `HalvingGridSearchCV` draws some source rows of each fold. The fit then gets *all* target
-    rows of the folds drawn from: unlabelled rows are not what is scarce. If a very small draw
-    misses a fold of the training rows, the target rows of that fold are left out too.
+    `HalvingGridSearchCV` draws a subset of the source rows of each fold. The fit then gets *all*
+    target rows of these folds, as unlabelled rows are not scarce. If a very small subset has no row
+    of one training fold, the target rows of that fold are left out too.
 
     References
     ----------
@@ -186,7 +192,7 @@ class DomainKFold(StratifiedKFold):
         super().__init__(n_splits=n_splits, shuffle=shuffle, random_state=random_state)
 
     def align_target(self, X, y, X_tgt):
-        """Return the target such that scikit-learn cuts it by the folds of the source.
+        """Return the target in a form that scikit-learn splits along with the source rows.
 
         Parameters
         ----------
@@ -203,8 +209,8 @@ class DomainKFold(StratifiedKFold):
         Returns
         -------
         AlignedTarget
-            To be passed as `X_tgt` wherever this splitter is passed as `cv`, with the same `X`
-            and `y` in the same order.
+            Pass it as `X_tgt` where this splitter is passed as `cv`, with the same `X` and `y` in
+            the same order.
 
         Raises
         ------
@@ -233,9 +239,8 @@ class DomainKFold(StratifiedKFold):
         n_rows = target.shape[0] if hasattr(target, "shape") else len(target)
         if n_rows < self.n_splits:
             raise ValueError(
-                f"X_tgt has a domain of {n_rows} rows, which can't be split into n_splits="
-                f"{self.n_splits} folds. Use fewer folds, or pass the plain tuple (X_tgt,), which "
-                "is not split."
+                f"X_tgt has a domain of {n_rows} rows, too few for n_splits={self.n_splits} folds. "
+                "Use fewer folds, or pass the plain tuple (X_tgt,), which is not split."
             )
         folds = KFold(self.n_splits, shuffle=self.shuffle, random_state=self.random_state)
         return _fold_of_each_row(folds, np.empty(n_rows))
@@ -262,12 +267,12 @@ def _fold_of_each_row(splitter, X, y=None):
 
 
 def adaptation_scoring(X_tgt=None):
-    """Return the scorers that `choose_adaptation` looks at, for ``scoring=``.
+    """Return the scorers whose scores `choose_adaptation` compares, for ``scoring=``.
 
     Parameters
     ----------
     X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), default=None
-        The target, or a tuple of targets. Needed where metadata routing is not enabled.
+        The target, or a tuple of targets. Needed if metadata routing is not enabled.
 
     Returns
     -------
@@ -276,7 +281,32 @@ def adaptation_scoring(X_tgt=None):
 
     See Also
     --------
-    choose_adaptation : An example.
+    choose_adaptation : An example with `X_tgt`.
+
+    Notes
+    -----
+    Scorers that are built with `X_tgt` keep its rows, and a search keeps its scorers. A pickle of
+    the search then contains the target: it is as large as these rows, and whoever gets the file can
+    read them. To avoid that, enable metadata routing and leave `X_tgt` out, as below; the target
+    goes to `fit` and is not kept. Or pickle ``search.best_estimator_``.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> import sklearn
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdann import DANNClassifier
+    >>> from skdann.datasets import make_rotated_moons
+    >>> from skdann.model_selection import adaptation_scoring, choose_adaptation
+    >>> X_src, y_src, X_tgt, _ = make_rotated_moons(n_samples=100, random_state=0)
+    >>> search = GridSearchCV(
+    ...     DANNClassifier(max_epochs=2, random_state=0), {"lambda_max": [0, 1]}, cv=2,
+    ...     scoring=adaptation_scoring(), refit=choose_adaptation,
+    ... )
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     search = search.fit(X_src, y_src, X_tgt=(X_tgt,))
+    >>> X_tgt.tobytes() in pickle.dumps(search)
+    False
     """
     return {
         "reverse_validation": ReverseValidation(X_tgt=X_tgt),
@@ -288,28 +318,32 @@ def adaptation_scoring(X_tgt=None):
 def choose_adaptation(cv_results):
     """Choose the candidate of a search that adapts safely, for ``refit=``.
 
-    A candidate replaces the baseline, the first one whose ``lambda_max`` is 0, only if it does
-    better by reverse validation, by mutual information of target rows and predicted labels, and
-    by confidence. Of those that do, the best by reverse validation is chosen.
+    The baseline is the first candidate without adaptation, with a ``lambda_max`` of 0. Another
+    candidate can replace it only if it is better by three scores: reverse validation by more than
+    0.01, mutual information of target rows and predicted labels by more than 0.02 nats, and
+    confidence (minus the mean entropy) by any amount. Of those candidates, the one with the best
+    reverse validation is chosen.
 
-    :class:`skdann.DANNClassifierCV` is several times faster, and safer: it also looks at whether a
-    candidate agrees with the others on the target, which a search keeps no record of.
+    :class:`skdann.DANNClassifierCV` is several times faster and safer. Its margins depend on the
+    noise of the scores, and it considers how far each candidate agrees with the others on the
+    target, which is not in the results of a search.
 
     Parameters
     ----------
     cv_results : dict
         ``cv_results_`` of `GridSearchCV` or `RandomizedSearchCV` with ``scoring`` from
-        `adaptation_scoring`.
+        `adaptation_scoring`, or of `DANNClassifierCV`. It needs ``params`` and the mean test scores
+        ``mean_test_reverse_validation``, ``mean_test_info_max`` and ``mean_test_confidence``.
 
     Returns
     -------
     int
-        ``best_index_``.
+        Index of the chosen candidate, for ``best_index_``.
 
     Raises
     ------
     ValueError
-        If a score is missing, or no candidate has a ``lambda_max`` of 0.
+        If a score is missing, or no candidate is without adaptation.
 
     Examples
     --------
@@ -319,7 +353,7 @@ def choose_adaptation(cv_results):
     >>> from skdann.pipeline import make_dann_pipeline
     >>> X_src, y_src, X_tgt, y_tgt = make_tilted_digits(n_source=300, random_state=0)
     >>> search = GridSearchCV(
-    ...     make_dann_pipeline(random_state=0),
+    ...     make_dann_pipeline(max_epochs=20, random_state=0),
     ...     {
     ...         "dannclassifier__lambda_max": [0, 1],
     ...         "dannclassifier__input_scaling": ["source", "domain"],
@@ -329,10 +363,11 @@ def choose_adaptation(cv_results):
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
     'domain'
     """
-    missing = [name for name in SEARCH_MARGINS if f"mean_test_{name}" not in cv_results]
+    missing = [f"mean_test_{n}" for n in SEARCH_MARGINS if f"mean_test_{n}" not in cv_results]
     if missing:
         raise ValueError(
-            f"cv_results has no scores {missing}: search with scoring=adaptation_scoring()."
+            f"cv_results lacks {missing}. Search with scoring=adaptation_scoring((X_tgt,)); with "
+            "metadata routing enabled, scoring=adaptation_scoring() will do."
         )
     baseline = _first_without_adaptation(cv_results["params"])
     means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_MARGINS}
@@ -340,11 +375,18 @@ def choose_adaptation(cv_results):
     return choose_from_search(means, names, baseline).index
 
 
-def _first_without_adaptation(settings):
-    for i, one in enumerate(settings):
-        if any(name.split("__")[-1] == "lambda_max" and not one[name] for name in one):
+def _first_without_adaptation(candidates):
+    """Return the index of the first candidate that learns nothing from target rows.
+
+    Names of parameters may have prefixes of steps, such as ``dannclassifier__lambda_max``.
+    """
+    for i, params in enumerate(candidates):
+        values = {name.split("__")[-1]: value for name, value in params.items()}
+        # lambda_max may be 0, a string or a tuple of candidates.
+        without_lambda = "lambda_max" in values and values["lambda_max"] == 0
+        if without_lambda and not values.get("target_information"):
             return i
     raise ValueError(
-        "No candidate of the search has lambda_max=0: put 0 into its grid, so that there is a "
-        "network without adaptation to stay with."
+        "No candidate of the search has lambda_max=0. Add 0 to its lambda_max: the network without "
+        "adaptation is the baseline that others must beat."
     )

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
-from sklearn.model_selection import KFold
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -97,7 +100,11 @@ def test_folds_follow_random_state_and_splitter(domains):
     values = {proxy_a_distance(X_source, X_target, random_state=seed) for seed in (0, 0, 1, 2, 3)}
     assert 1 < len(values) <= 4
     folds = KFold(4, shuffle=True, random_state=0)
-    assert proxy_a_distance(X_source, X_target, cv=folds) > 0
+    rows, domain = np.concatenate(domains), np.repeat([0, 1], [len(X_source), len(X_target)])
+    logistic = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    wrong = cross_val_predict(logistic, rows, domain, cv=folds) != domain
+    error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
+    assert_allclose(proxy_a_distance(X_source, X_target, cv=folds), 2 - 4 * error)
 
 
 def test_the_classifier_is_cloned(domains):

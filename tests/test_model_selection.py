@@ -24,7 +24,12 @@ from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier
 from skdann.metrics import MMDScorer, TargetScorer
-from skdann.model_selection import AlignedTarget, DomainKFold
+from skdann.model_selection import (
+    AlignedTarget,
+    DomainKFold,
+    adaptation_scoring,
+    choose_adaptation,
+)
 from skdann.pipeline import make_dann_pipeline
 
 
@@ -334,3 +339,72 @@ def test_the_pipeline_scales_the_rows_that_are_left(routing, numbered):
     aligned = cv.align_target(X, y, X_tgt)
     cross_validate(pipe, X, y, cv=cv, params={"X_tgt": aligned}, error_score="raise")
     assert [len(seen[0]) for seen in Fits.seen] == [60, 60, 60]
+
+
+# -- the safe choice -----------------------------------------------------------------------------
+
+
+def results(*candidates):
+    """Return `cv_results_`, as far as the choice reads it, of (params, three mean scores)."""
+    params, *scores = zip(*candidates, strict=True)
+    names = "reverse_validation", "info_max", "confidence"
+    means = zip(names, scores, strict=True)
+    return {"params": list(params)} | {f"mean_test_{name}": np.array(v) for name, v in means}
+
+
+BASELINE = {"lambda_max": 0, "input_scaling": "source"}, 0.80, 0.50, -0.30
+
+
+@pytest.mark.parametrize(
+    ("scores", "replaces"),
+    [
+        ((0.82, 0.53, -0.29), True),
+        ((0.805, 0.53, -0.29), False),  # reverse validation by less than 0.01
+        ((0.82, 0.515, -0.29), False),  # information by less than 0.02
+        ((0.82, 0.53, -0.31), False),  # less confident
+        ((0.82, 0.53, np.nan), False),  # a fit of the search failed
+    ],
+)
+def test_a_candidate_must_be_better_by_all_three_scores(scores, replaces):
+    worse = {"lambda_max": 1.0, "input_scaling": "both"}, 0.9, 0.4, -0.1
+    other = {"lambda_max": 1.0, "input_scaling": "domain"}, *scores
+    assert choose_adaptation(results(worse, BASELINE, other)) == (2 if replaces else 1)
+
+
+def test_the_best_reverse_validation_is_chosen_among_those_that_are_better():
+    some = {"lambda_max": 0.1}, 0.85, 0.60, -0.2
+    more = {"lambda_max": 1.0}, 0.88, 0.55, -0.2
+    assert choose_adaptation(results(BASELINE, some, more)) == 2
+
+
+def test_the_baseline_is_the_first_candidate_that_learns_nothing_from_the_target():
+    """Prefixes of steps don't matter; 0 with information maximisation is no baseline."""
+    informed = {"dann__lambda_max": 0.0, "dann__target_information": 1.0}, 0.5, 0.1, -0.6
+    automatic = {"dann__lambda_max": "auto", "dann__target_information": 0}, 0.5, 0.1, -0.6
+    several = {"dann__lambda_max": (0, 0.1), "dann__target_information": 0}, 0.5, 0.1, -0.6
+    plain = {"dann__lambda_max": 0.0, "dann__target_information": 0.0}, 0.8, 0.5, -0.3
+    last = {"dann__lambda_max": 0.0, "dann__target_information": 0.0}, 0.79, 0.5, -0.3
+    assert choose_adaptation(results(informed, automatic, several, plain, last)) == 3
+    with pytest.raises(ValueError, match=r"has lambda_max=0\. Add 0 to its lambda_max"):
+        choose_adaptation(results(informed, automatic, several))
+
+
+@pytest.mark.parametrize("name", ["reverse_validation", "info_max", "confidence"])
+def test_missing_scores_are_named(name):
+    lacking = results(BASELINE)
+    del lacking[f"mean_test_{name}"]
+    with pytest.raises(ValueError, match=rf"lacks \['mean_test_{name}'\]\. Search with scoring="):
+        choose_adaptation(lacking)
+
+
+def test_a_search_without_a_target_in_its_scorers_has_none_in_its_file(routing, blobs):
+    X, y, X_tgt = blobs
+    classifier = DANNClassifier(max_epochs=1, random_state=0)
+    files = []
+    for scoring in (adaptation_scoring(), adaptation_scoring((X_tgt,))):
+        search = GridSearchCV(
+            classifier, {"lambda_max": [0, 1]}, cv=2, scoring=scoring, refit=choose_adaptation
+        )
+        files.append(pickle.dumps(search.fit(X, y, X_tgt=(X_tgt,))))
+        assert set(search.cv_results_) >= {f"mean_test_{name}" for name in scoring}
+    assert [X_tgt.tobytes() in file for file in files] == [False, True]

@@ -209,6 +209,10 @@ def test_shares_that_few_rows_might_explain_stay_open(figures):
 def test_sentences_and_table(figures):
     findings = findings_of(replace(figures, **DIFFER), 1.0, width=100)
     assert "source .50/.50, target perhaps .10/.90" in findings["class_shares_open"]
+    explained = replace(figures, **DIFFER | domain(reweighted=0.55))
+    for weighted, cure in ((False, "Use label_shift='estimate', or"), (True, "make up for it")):
+        sentence = findings_of(explained, 1.0, width=100, weighted=weighted)["class_shares"]
+        assert cure in sentence
     assert "accuracy 0.80 without adaptation, 0.60 with it" in findings["adapted"]
     assert "changed for 10% of" in findings["adapted"]
     report = replace(figures, findings=findings)
@@ -300,13 +304,20 @@ def test_figures_are_of_clones_without_a_third_of_the_rows(rows):
         assert_allclose(distance, 2 * (1 - 2 * (1 - report.domain_accuracy[name])))
 
 
-def test_what_can_be_learnt_by_heart_depends_on_one_network_of_an_ensemble(rows, monkeypatch):
-    widths = []
+@pytest.mark.parametrize(
+    ("params", "weighted"), [({"n_members": 2}, False), ({"label_shift": [0.4, 0.6]}, True)]
+)
+def test_findings_know_the_width_of_one_network_and_whether_it_weighs(
+    rows, monkeypatch, params, weighted
+):
+    seen = []
     monkeypatch.setattr(
-        report_module, "findings_of", lambda report, lambda_max, width: widths.append(width)
+        report_module,
+        "findings_of",
+        lambda report, lambda_max, width, weighted: seen.append((lambda_max, width, weighted)),
     )
-    adaptation_report(fitted(rows, **short(n_members=2)), *rows)
-    assert widths == [12]
+    adaptation_report(fitted(rows, **short(max_epochs=2, **params)), *rows)
+    assert seen == [(1.0, 12, weighted)]
 
 
 def test_inputs_are_seen_beyond_their_means(rows):
@@ -344,7 +355,7 @@ def test_many_rows_are_thinned_out():
 
 
 def test_same_call_same_report_and_nothing_else_changes(rows):
-    classifier = fitted(rows, **short(random_state=None))
+    classifier = fitted(rows, **short(max_epochs=3, random_state=None))
     before = classifier.predict_proba(rows[2])
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
     reports = [adaptation_report(classifier, *rows) for _ in range(2)]
@@ -356,31 +367,49 @@ def test_same_call_same_report_and_nothing_else_changes(rows):
     assert classifier.random_state is None
 
 
-def test_pipeline_search_and_kinds_of_rows(rows, routing):
+def test_rows_are_those_that_the_classifier_gets_in_pipelines_and_searches(rows, routing):
     X, y, X_tgt = 100 * rows[0], np.array(["no", "yes"])[rows[1]], 100 * rows[2]
     scaler = StandardScaler().fit(X)
     scaled = scaler.transform(X), y, scaler.transform(X_tgt)
-    expected = str(adaptation_report(fitted(scaled, **short()), *scaled))
-    classifier = fitted(scaled, **short())
+    classifier = fitted(scaled, **short(max_epochs=1))
+    search = DANNClassifierCV(
+        [1], ["source"], estimator=DANNClassifier(max_epochs=1), cv=2, random_state=0
+    ).fit(*scaled)
     pipe = make_pipeline(scaler, classifier, transform_input=["X_tgt"])
-    assert str(adaptation_report(pipe, X, y, (X_tgt,))) == expected
-    search = DANNClassifierCV([1], [None], estimator=classifier, cv=2, random_state=0)
-    search.fit(*scaled)
-    search.best_estimator_ = classifier
-    assert str(adaptation_report(search, *scaled)) == expected
-    assert str(adaptation_report(make_pipeline(scaler, search), X, y, X_tgt)) == expected
-    frames = [pd.DataFrame(part, columns=["a", "b"]) for part in scaled[::2]]
+    for reported, last, given in (
+        (classifier, classifier, scaled),
+        (pipe, classifier, (X, y, (X_tgt,))),
+        (search, search.best_estimator_, scaled),
+        (make_pipeline(scaler, search), search.best_estimator_, (X, y, X_tgt)),
+    ):
+        read = fitted_pair.read_rows_of_report(reported, *given)
+        assert read.fitted is last and len(read.targets) == 1
+        for got, expected in zip((read.source, read.y, *read.targets), scaled, strict=True):
+            assert_array_equal(got, expected)
+
+
+def test_frames_have_the_report_of_arrays(rows):
+    X, y, X_tgt = rows[0], np.array(["no", "yes"])[rows[1]], rows[2]
+    arrays = X, y, X_tgt
+    frames = [pd.DataFrame(part, columns=["a", "b"]) for part in (X, X_tgt)]
     frames = frames[0], pd.Series(y, index=np.arange(300)[::-1]), frames[1]
-    assert str(adaptation_report(fitted(frames, **short()), *frames)) == expected
+    of_arrays, of_frames = (
+        adaptation_report(fitted(one, **short(max_epochs=2)), *one) for one in (arrays, frames)
+    )
+    assert str(of_arrays) == str(of_frames)
 
 
 def test_several_targets_sparse_rows_and_images(rows):
     X, y, X_tgt = rows
     two = X, y, (X_tgt[:200], X_tgt[200:] + 1)
-    report = adaptation_report(fitted(two, **short(n_members=2, input_scaling="domain")), *two)
+    report = adaptation_report(
+        fitted(two, **short(max_epochs=2, n_members=2, input_scaling="domain")), *two
+    )
     assert report.n_rows["target_held_out"] == 67 + 33
     coo = sparse.coo_array(X), y, sparse.coo_array(X_tgt)
-    assert adaptation_report(fitted(coo, **short()), *coo).n_rows["source_held_out"] == 100
+    assert (
+        adaptation_report(fitted(coo, **short(max_epochs=2)), *coo).n_rows["source_held_out"] == 100
+    )
     images = X.reshape(-1, 1, 2), y, X_tgt.reshape(-1, 1, 2)
     classifier = fitted(images, max_epochs=2, feature_extractor=torch.nn.Flatten())
     assert adaptation_report(classifier, *images).domain_accuracy["inputs"] > 0.75

@@ -219,7 +219,9 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
     )
     adapted = pair.networks["adapted"]
     width = len(adapted.get_feature_names_out()) // adapted.n_members
-    return replace(report, findings=findings_of(report, rows.fitted.lambda_max_, width))
+    weighted = adapted.target_shares_ is not None
+    findings = findings_of(report, adapted.lambda_max_, width, weighted=weighted)
+    return replace(report, findings=findings)
 
 
 def _line(title, *values):

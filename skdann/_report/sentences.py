@@ -22,7 +22,7 @@ def chance_deviation(n_source, n_target):
     return 0.25 * np.sqrt(1 / n_source + 1 / n_target)
 
 
-def findings_of(report, lambda_max, width):
+def findings_of(report, lambda_max, width, *, weighted=False):
     """Return the findings of a report: dict of sentences by key.
 
     Parameters
@@ -33,8 +33,10 @@ def findings_of(report, lambda_max, width):
         Of the adapted network.
     width : int
         Columns of the embedding of one network.
+    weighted : bool
+        Whether source rows are weighed by class shares of the target (`label_shift`).
     """
-    shares = _on_shares(report)
+    shares = _on_shares(report, weighted)
     rows = _on_rows(report, width)
     shown = max(_above_chance(report, name) for name in ("inputs", "source_only"))
     if not shares and shown <= 0:
@@ -57,7 +59,7 @@ def findings_of(report, lambda_max, width):
     return shares | effect | rows
 
 
-def _on_shares(report):
+def _on_shares(report, weighted):
     """Return the finding on class shares, none if they do not differ."""
     if report.share_distance <= max(report.share_limit, _SMALL_DISTANCE):
         return {}
@@ -67,11 +69,14 @@ def _on_shares(report):
     mostly_gone = left <= (report.domain_accuracy["inputs"] - 0.5) / 4
     clear = report.chance_limit["reweighted"] <= _VAGUE_LIMIT
     if mostly_gone or (clear and _above_chance(report, "reweighted") <= 0):
+        cure = "Use label_shift='estimate', or lambda_max=0."
+        if weighted:
+            cure = "The weights of label_shift make up for it."
         return {
             "class_shares": (
                 f"The class shares differ (source {source}, target about {target}), and this "
                 "explains how the domains differ. Features that hide the domain would have to "
-                "hide the label too. Use label_shift='estimate', or lambda_max=0."
+                f"hide the label too. {cure}"
             )
         }
     return {
