@@ -28,7 +28,8 @@ class RowCounter(nn.Linear):
         self.steps = Steps()
 
     def forward(self, X):
-        if torch.is_grad_enabled():
+        predicts = torch.is_inference_mode_enabled()
+        if not predicts and len(X) > 2:  # a module is tried out with two rows
             self.steps[len(X)] += 1
         return super().forward(X)
 

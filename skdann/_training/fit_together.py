@@ -133,7 +133,11 @@ def train_on(
     else:
         net = copy.deepcopy(earlier.net)
         _set_shares(net.members_, settings)
-        net.follow(_plan([settings] * len(streams), net.plan.length))
+        same = settings.callbacks == earlier.settings[0].callbacks
+        net.follow(
+            _plan([settings] * len(streams), net.plan.length),
+            callbacks=None if same else copy.deepcopy(list(settings.callbacks)),
+        )
     rows_of_a_step = len(data.y_source) / len(batches[0])
     net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
     return Trained(net, (settings,))

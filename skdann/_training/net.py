@@ -125,11 +125,12 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         self.optimizer_ = self.plan.optimizer([list(m.parameters()) for m in self.members_])
         return self
 
-    def follow(self, plan: TrainingPlan) -> None:
+    def follow(self, plan: TrainingPlan, callbacks: list[Any] | None) -> None:
         """Go on by another plan, for the same networks and the same kind of optimizer.
 
         The optimizer keeps its state. A learning rate or weight decay that differs between the
-        plans is set; the others stay as a callback or a schedule has left them.
+        plans is set; the others stay as a callback or a schedule has left them. `callbacks` take
+        the place of those so far; None keeps them, in the state that they are in.
         """
         before, now = self.plan.optimizer.arguments[0], plan.optimizer.arguments[0]
         changed = {name: value for name, value in now.items() if value != before[name]}
@@ -137,7 +138,10 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             group.update(changed)
             if "lr" in changed:
                 group.pop("initial_lr", None)  # the start that a schedule multiplies
-        self.plan = replace(plan, length=self.plan.length)
+        shows_bar, self.plan = self.plan.verbose, replace(plan, length=self.plan.length)
+        if callbacks is not None or plan.verbose != shows_bar:
+            self.callbacks = self.callbacks if callbacks is None else callbacks
+            self.initialize_callbacks()
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> NoReturn:
         """Raise: a net is trained by its classifier."""
@@ -178,6 +182,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         self.stop_requested_ = False
         self.max_epochs = epochs  # of this call, as skorch has it
         self.classes_ = np.arange(len(data.train[0].data.classes))
+        self.module_.train()  # all parts of it: a custom one comes as it was tried, in eval mode
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
         n_rows = 2 * data.train[0].n_source
         with threads_for(n_rows * self.members_[0].multiply_adds):
