@@ -1,13 +1,13 @@
-"""What each option does by itself: the classifier with it, on the pairs of shifted_data.py.
+"""What each option of DANNClassifier does by itself, on the pairs of shifted_data.py.
 
     python benchmarks/ablation.py [--seeds 1] [--datasets ...] [--options ...] [--shift real]
         [--output FILE.md] [--cache FILE.csv]
 
-prints a Markdown table with a row per option: its mean gain over the network on source only, in
-points of target accuracy, on each data set and on all pairs, how many pairs it harms, and its
-worst. Options are added to plain DANN (lambda 1) unless the name says otherwise; scalers and
-embeddings in front of it are for dense data. Target labels score the last column of each row and
-choose nothing. --seeds, --shift, --output and --cache are those of target_accuracy.py.
+prints a Markdown table with a row per option: its mean gain over the network without adaptation, in
+points of target accuracy, on each data set and on all pairs; the share of pairs that lose more than
+a point; and the worst pair. Options are added to plain DANN (lambda 1) unless the name says
+otherwise. The scalers and embeddings in front of it need dense data. Target labels are used to
+score and choose nothing. --seeds, --shift, --output and --cache are those of target_accuracy.py.
 """
 
 import functools
@@ -33,7 +33,7 @@ from skdann.pipeline import make_dann_pipeline
 
 
 class PeriodicEmbedding(nn.Module):
-    """Each column as sines and cosines, then a layer of its own (Gorishniy et al. 2022, PLR)."""
+    """Sines and cosines of each column, then a linear layer for it (Gorishniy et al. 2022, PLR)."""
 
     def __init__(self, n_features: int, n_frequencies: int = 8, width: int = 4) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def embedded(n_features: int) -> nn.Module:
 
 
 def behind(scaler: type, seed: int, **settings: object) -> object:
-    """Plain DANN behind a scaler that is fitted on the source."""
+    """A scaler that is fitted on the source, and plain DANN behind it."""
     options = {"output_distribution": "normal"} if scaler is QuantileTransformer else {}
     return make_dann_pipeline(scaler(**options), **{"random_state": seed, **settings})
 
@@ -64,8 +64,8 @@ OPTIONS = {
     PLAIN: {},
     "lambda 0.1": {"lambda_max": 0.1},
     "label_shift='estimate'": {"label_shift": "estimate"},
-    "the same, lambda 0.1": {"label_shift": "estimate", "lambda_max": 0.1},
-    "the same, lambda 0": {"label_shift": "estimate", "lambda_max": 0},
+    "label_shift='estimate', lambda 0.1": {"label_shift": "estimate", "lambda_max": 0.1},
+    "label_shift='estimate', lambda 0": {"label_shift": "estimate", "lambda_max": 0},
     "conditioning='multilinear'": {"conditioning": "multilinear"},
     "domain_label_smoothing=0.1": {"domain_label_smoothing": 0.1},
     "target_information=0.2": {"target_information": 0.2},
@@ -99,7 +99,7 @@ CONTESTANTS.update({name: Contestant(make) for name, make in ALL.items()})
 
 
 def table(results: pd.DataFrame) -> str:
-    """A row per option, over the pairs that it was run on."""
+    """Return a table with a row per option, over the pairs that it was run on."""
     accuracy = pair_means(results, "accuracy", list(results["contestant"].unique()))
     gains = 100 * accuracy.sub(accuracy[REFERENCE], axis=0)
     datasets = list(gains.index.unique("dataset"))

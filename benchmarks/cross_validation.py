@@ -1,12 +1,12 @@
-"""DANNClassifierCV against GridSearchCV by the same score: time, choices, who passes the target.
+"""DANNClassifierCV against GridSearchCV by the same score: time, choices, and metadata routing.
 
     python benchmarks/cross_validation.py [--tables time choices routing] [--rounds 5] [--seeds 20]
 
 prints three tables. `time`: 2,000 + 2,000 rows of 50 features, 12 candidates, three folds and
-reverse validation, the two taking turns. `choices`: what both choose, seed by seed, on half of the
-rows: by reverse validation, and by the safe rules of either. `routing`: what a Pipeline's search
-(12 candidates, five folds) chooses on tilted digits with and without metadata routing, for a target
-shorter, longer and as long as the source.
+reverse validation; the two take turns. `choices`: what both choose on half of the rows, for each
+seed, by reverse validation and by the safe rule of each. `routing`: what a search over a Pipeline
+(12 candidates, five folds) chooses on tilted digits with and without metadata routing, for targets
+with fewer rows than the source, equally many, and more.
 """
 
 import argparse
@@ -32,7 +32,7 @@ GRID = {"input_scaling": ["source", "both", "domain"], "lambda_max": [0, 0.1, 0.
 
 
 def shifted_rows(n_rows: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Two classes in 50 columns; the target's columns are moved and stretched."""
+    """Return two classes in 50 columns; the target's columns are shifted and scaled."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, size=(2, n_rows))
     centres = rng.normal(scale=0.35, size=(2, 50))
@@ -131,7 +131,9 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=[*TABLES])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--jobs", type=int, default=1, help="of the searches that aren't timed")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="n_jobs of the searches that aren't timed"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     for name in options.tables:

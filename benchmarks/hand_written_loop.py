@@ -1,7 +1,8 @@
-"""The contestant of every speed and accuracy table: DANN as one would write it by hand in torch.
+"""DANN as one would write it by hand in torch, to compare speed and accuracy with.
 
-Eager mode, the same network and batches as `DANNClassifier` with lambda 1, nothing clever and
-nothing slow: rows are shuffled once an epoch and sliced, no number is read back in a step.
+Eager mode, the same network and batches as `DANNClassifier` with lambda 1, without optimizations
+and without anything slow: rows are shuffled once an epoch and sliced, and no step waits for a
+number from the device.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _target_order(X_tgt, count):
 
 
 class OnArrays:
-    """The loop for arrays, sparse rows and any labels, as the accuracy tables call it."""
+    """The loop as a classifier of arrays, sparse rows and any labels, for the accuracy tables."""
 
     def __init__(self, seed):
         self.loop = HandWrittenDANN(seed=seed)

@@ -1,9 +1,10 @@
-"""Print the peak memory of fits and predictions above what the process held before.
+"""Print by how much fits and predictions raise the memory of a process, at its peak.
 
     python benchmarks/memory.py [--cases CASE ...] [--rounds 5] [--output FILE.md]
 
-Each run is a process of its own, which makes its rows, notes its resident memory, and asks the
-kernel (Linux) for the peak of resident memory during the call. Figures are medians, with range.
+Each run is a process of its own. It makes its rows, reads its resident memory, makes the call, and
+reads from the kernel (Linux) the peak of resident memory during the call. Figures are medians over
+the rounds, with their range.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ def on_disk(n_rows: int, n_features: int, seed: int) -> np.ndarray:
     path = Path(tempfile.mkdtemp(prefix="skdann")) / "rows.npy"
     np.save(path, dense(n_rows, n_features, seed))
     rows = np.load(path, mmap_mode="r")
-    path.unlink()  # the map keeps it until the process ends
+    path.unlink()  # the rows stay readable through the map until the process ends
     path.parent.rmdir()
     return rows
 
 
 def csr(n_rows: int, n_features: int, seed: int) -> sparse.csr_array:
-    """Rows of 0.1 % density; columns may come twice in a row."""
+    """Return rows of 0.1 % density; a row may have an entry twice."""
     rng = np.random.default_rng(seed)
     per_row = n_features // 1000
     columns = rng.integers(n_features, size=n_rows * per_row, dtype=np.int32)
@@ -94,10 +95,10 @@ def resident(field: str) -> float:
 
 
 def measure(case: str) -> None:
-    """Print the peak of one case above what was held before; in a process of its own."""
-    fit(dense, 300, 5)()()  # imports and thread pools are there
+    """Print by how much one case raises the memory of this process, at its peak."""
+    fit(dense, 300, 5)()()  # so that imports and thread pools are not counted
     run = CASES[case]()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before, mapped = resident("VmRSS"), resident("RssFile")
     kept = run()
     # Pages of a memory map count as resident, but the kernel drops them when it needs room.

@@ -1,7 +1,7 @@
 """Print the target accuracy on the paper's moons: ``python benchmarks/moons.py``.
 
-300 rows a domain, noise 0.05, centred and doubled, the target a fresh draw turned by 35
-degrees; ten draws. Nothing is chosen by target labels.
+Each domain has 300 rows with noise 0.05, centred and multiplied by two. The target is a new draw,
+turned by 35 degrees. Ten draws; nothing is chosen by target labels.
 """
 
 import numpy as np

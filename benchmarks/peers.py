@@ -1,21 +1,22 @@
-"""The peers of the tables, each in a process of its own with the interpreter that has it.
+"""Two other packages with DANN, skada and adapt, for speed.py and target_accuracy.py.
+
+Each runs in a process of its own, with an interpreter in which it is installed. `Peer` starts
+such a process,
 
     python benchmarks/peers.py {skada,adapt}
 
-says "ready" when it has started up and fitted once. Then it reads requests, lines of JSON, and
-answers each with a line of JSON:
+which fits once and then prints "ready". From then on it reads requests, one line of JSON each, and
+answers each with one line of JSON:
 
 - ``{"n_rows": ..., "n_features": ..., "batch_size": ..., "epochs": ...}``: the seconds of one
   fit on made rows;
 - ``{"fit": FILE, "seed": ...}``: the seconds of a fit on the file's `X_src`, `y_src` (0..k-1) and
-  `X_tgt`, all as `numpy.savez` writes them;
+  `X_tgt`, as `numpy.savez` writes them;
 - ``{"predict": FILE}``: the classes that the last fit predicts for the file's `X`.
 
-`Peer` does the asking, for speed.py and target_accuracy.py.
-
-Both train the network of `hand_written_loop.HandWrittenDANN`, on batches of half source, half
-target rows, with Adam. Their lambda is 1 from the first step on, and the domain loss it weighs is
-the sum over the two domains, not the mean.
+Both packages train the network of `hand_written_loop.HandWrittenDANN` with Adam, on batches of half
+source, half target rows. Their lambda is 1 from the first step on, and their domain loss is the sum
+of the means of the two domains, twice the loss of `DANNClassifier`.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
-    """Fit skada's DANN with a domain head of our own.
+    """Fit skada's DANN with a domain classifier of our own.
 
-    Its default head is a softmax over one logit: constant, without a gradient. A sigmoid over
-    the same logit adapts. The reversal is the head's business, so ours begins with skada's.
+    Its default domain classifier ends in a softmax over one logit, which is constant and has no
+    gradient; ours ends in a sigmoid. skada leaves the gradient reversal to the domain classifier,
+    so ours begins with skada's reversal layer.
     """
     import torch
     from skada.deep import DANN
@@ -87,17 +89,17 @@ def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
         def forward(self, X: Any) -> Any:
             return GradientReversalLayer.apply(X, 1.0)
 
-    head = nn.Sequential(
+    domain_classifier = nn.Sequential(
         Reversal(), nn.Linear(N_HIDDEN, N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT),
         nn.Linear(N_HIDDEN, 1), nn.Sigmoid(), nn.Flatten(start_dim=0),
     )  # fmt: skip
-    # A batch has `batch_size` rows of each domain. An epoch follows the longer domain by default,
-    # here the source as ours does, but leaves out its last, incomplete batch: more epochs make up
-    # for it, to half an epoch.
+    # A batch has `batch_size` rows of each domain. With max_samples="source" an epoch is a pass
+    # over the source, as ours, but without the last, incomplete batch. More epochs make up for
+    # that, so the number of steps is the same to within half an epoch.
     batch_size = min(batch_size, len(rows.X_src))
     net = DANN(
-        Network(), layer_name="features", domain_classifier=head, reg=1.0, batch_size=batch_size,
-        max_epochs=round(steps / (len(rows.X_src) // batch_size)), lr=LR,
+        Network(), layer_name="features", domain_classifier=domain_classifier, reg=1.0,
+        batch_size=batch_size, max_epochs=round(steps / (len(rows.X_src) // batch_size)), lr=LR,
         iterator_train__max_samples="source", optimizer=torch.optim.Adam, train_split=None,
         verbose=0,
     )  # fmt: skip
@@ -124,8 +126,8 @@ def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
         lambda_=1.0, Xt=rows.X_tgt, loss="categorical_crossentropy", copy=False,
         optimizer=keras.optimizers.Adam(LR), verbose=0,
     )  # fmt: skip
-    # A batch has `batch_size` rows of each domain, filled up at the end of an epoch. An epoch
-    # follows the longer domain, so only the number of steps can be as ours, to half an epoch.
+    # A batch has `batch_size` rows of each domain, also at the end of an epoch. An epoch is a pass
+    # over the larger domain, so only the number of steps can be the same, to within half an epoch.
     steps_per_epoch = math.ceil(max(len(rows.X_src), len(rows.X_tgt)) / batch_size)
     one_hot = tf.one_hot(rows.y_src, rows.n_classes).numpy()
     model.fit(
@@ -137,11 +139,11 @@ def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
 PEERS: dict[str, Callable[..., Predict]] = {"skada": fit_skada, "adapt": fit_adapt}
 
 
-# -- the answering side ----------------------------------------------------------------------
+# -- in the peer's process -------------------------------------------------------------------
 
 
 class Answers:
-    """What a peer's process answers to the requests above."""
+    """The answers of a peer's process to the requests above."""
 
     def __init__(self, name: str) -> None:
         self._fit, self._predict = PEERS[name], None
@@ -164,20 +166,22 @@ class Answers:
 
 
 def default_steps(n_source: int, batch_size: int) -> int:
-    """Return the gradient steps of `DANNClassifier(batch_size=...)`: 30 epochs, at least 1,000."""
+    """Return the steps of `DANNClassifier(batch_size=...)`: 30 epochs, at least 1,000 steps."""
     steps_per_epoch = math.ceil(n_source / batch_size)
     return steps_per_epoch * max(30, math.ceil(1000 / steps_per_epoch))
 
 
 @contextmanager
 def answers_only() -> Iterator[Any]:
-    """Keep what libraries print out of the answers."""
+    """Yield a stream for answers; what libraries print goes to stderr meanwhile."""
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
         yield out
 
 
 def main() -> None:
+    if sys.argv[1:] not in [[name] for name in PEERS]:
+        sys.exit(__doc__)
     answers = Answers(sys.argv[1])
     with answers_only() as out:
         answers.to({"n_rows": 200, "n_features": 5, "batch_size": 50, "epochs": 1})
@@ -186,11 +190,11 @@ def main() -> None:
             print(json.dumps(answers.to(json.loads(line))), file=out, flush=True)
 
 
-# -- the asking side -------------------------------------------------------------------------
+# -- in the benchmark's process --------------------------------------------------------------
 
 
 class Peer:
-    """A process that has a peer; it ends when this one does."""
+    """A process that runs a peer; it ends together with this process."""
 
     def __init__(self, name: str, python: str) -> None:
         self._name = name
@@ -211,7 +215,7 @@ class Peer:
 
 @functools.cache
 def started(name: str, python: str) -> Peer:
-    """The one process of a peer; it is not `ready` where the interpreter lacks the peer."""
+    """Return the process of a peer, started once; not `ready` if the peer is not installed."""
     return Peer(name, python)
 
 

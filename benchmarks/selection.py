@@ -1,16 +1,18 @@
-"""What each score chooses from a pool of candidates, without target labels, on 64 real pairs.
+"""What different scores choose among candidates, without target labels, on 64 real pairs.
 
     python benchmarks/selection.py [--datasets ...] [--seeds 1] [--pools lambda rates]
         [--folds 2] [--cache FOLDER] [--output FILE.md]
 
-trains the pools on every pair of shifted_data.py and prints, for each score, what the candidate
-with the best score gains in target accuracy over the network without adaptation, next to the best
-candidate that there was, to the defaults, and to the rule of `DANNClassifierCV`.
+trains pools of candidates on every pair of shifted_data.py. For each score it prints the target
+accuracy that the candidate with the best score gains over the network without adaptation. Other
+rows show the rule of `DANNClassifierCV`, fixed settings, and the candidates that target labels
+would choose.
 
-Candidates are trained on all source rows (they are what is chosen), and on `--folds` of three
-folds (by these they are scored), with the reverse fits of reverse validation. Target labels serve
-the last column alone. With --cache what the candidates said is kept in a folder, a file per pair,
-and a later call trains only what is missing: delete it after a change to training.
+Each candidate is trained on all source rows, which gives the network that may be chosen, and on
+`--folds` of three folds, which give its scores, together with the reverse fits of reverse
+validation. Target labels are used by the rows of a table that say so, and to score. With --cache
+the candidates' predictions are kept in a folder, one file per pair, and a later call trains only
+what is missing. Delete the folder after a change to training.
 """
 
 import argparse
@@ -55,11 +57,12 @@ POOLS = {
 
 
 class Outcome(NamedTuple):
-    """What the candidates of a pair said; `data` is filled in anew from the pair.
+    """The candidates of a pair and their predictions; lists have an element per candidate.
 
-    `settings` are the candidates', the baseline first; `results` their FoldResults in `folds`;
-    `target` and `test` the class probabilities by the candidates trained on all source rows;
-    `domain_accuracy` what their domain classifiers reached in training.
+    `settings` are their parameters, the baseline's first. `results` are their FoldResults in
+    `folds`. `target` and `test` are class probabilities by the networks trained on all source rows,
+    for the target rows of the fit and for the test rows; `domain_accuracy` is their training
+    accuracy on domains.
     """
 
     settings: list[dict[str, Any]]
@@ -110,7 +113,7 @@ def outcome(pair: ShiftedPair, settings: list[dict[str, Any]], seed: int, n_fold
 
 
 class Scored(NamedTuple):
-    """A pair's candidates: target accuracy of each, and their scores, more is better."""
+    """The candidates of a pair: their target accuracy and scores (more is better), and choices."""
 
     pair: ShiftedPair
     settings: list[dict[str, Any]]
@@ -121,7 +124,7 @@ class Scored(NamedTuple):
 
 
 def scored(pair: ShiftedPair, found: Outcome) -> Scored:
-    """Score the candidates, mean over the folds, and let each score choose."""
+    """Score the candidates by the mean over the folds, and find what each score chooses."""
     data = record_of(pair)
     classes = np.unique(pair.y_src)
     right = [classes[proba.argmax(axis=1)] == pair.y_test for proba in found.test]
@@ -153,7 +156,7 @@ def over_folds(found: Outcome, score: Callable[[Any, np.ndarray], float]) -> np.
 
 
 def weighted_scores(pair: ShiftedPair, data: Any, found: Outcome) -> dict[str, np.ndarray]:
-    """Scores on source rows that are weighted by how much they look like target rows."""
+    """Return scores on source rows, weighted by how much the rows look like target rows."""
     ratios = density_ratio_weights(pair.X_src, pair.X_tgt, normalize=False, random_state=0)
 
     def accuracy(fold: Any, rows: np.ndarray) -> float:
@@ -171,7 +174,7 @@ def weighted_scores(pair: ShiftedPair, data: Any, found: Outcome) -> dict[str, n
 
 
 def fixed_settings(settings: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Settings that are the same for all pairs, nothing chosen."""
+    """Yield names and settings that are the same for all pairs, without a choice."""
     for one in settings:
         first = one["input_scaling"] == settings[0]["input_scaling"]
         if one["lambda_max"] in (0.1, 1.0) and one["lr"] == 0.001:
@@ -204,7 +207,7 @@ SINGLE_SCORES = {
 
 
 def table(found: list[Scored]) -> str:
-    """A line for each way to choose: gain, harm, worst, share of the best possible gain."""
+    """Return a table with a row for each way to choose: its gain, its harm, its worst pair."""
     base = np.array([one.accuracy[0] for one in found])
     large = np.array([one.pair.X_tgt.shape[0] > 500 for one in found])
     by_labels = np.mean([one.accuracy[one.chosen[BY_LABELS]] for one in found] - base)
@@ -244,7 +247,7 @@ def table(found: list[Scored]) -> str:
 
 
 def cost(name: str) -> str:
-    """Fits per candidate, in units of a fit on all rows, without the fit of what was chosen."""
+    """Return the fits per candidate, in units of a fit on all rows, without the final fit."""
     if name.startswith(("always", "labels")):
         return "0"
     reverse = name in (RULE, ENSEMBLE, WITHOUT_AGREEMENT, "reverse validation")
@@ -252,7 +255,7 @@ def cost(name: str) -> str:
 
 
 def per_set(found: list[Scored]) -> str:
-    """Gain over the baseline in points, mean over the pairs of a set."""
+    """Return a table of gains over the baseline in points: means over the pairs of a data set."""
     rows = [
         {
             "set": one.pair.dataset,
@@ -281,9 +284,11 @@ def report(pool: str, options: argparse.Namespace) -> str:
     title = f"### Pool of {size}: {', '.join(['input scaling', *POOLS[pool]])}"
     scope = (
         f"{len(found)} pairs, {options.seeds} seed(s), scored by {options.folds} of three folds. "
-        "The baseline has lambda 0, unscaled on the sparse sets and scaled by the source on the "
-        "others; with lambda 1 that is plain DANN. Only the former are scaled by "
-        "the source, and only the latter by both domains: elsewhere such a row is the baseline's."
+        "The baseline has lambda 0; its columns are unscaled on the sparse data sets (reviews, "
+        "spam) and scaled by the source on the others. The baseline's scaling with lambda 1 is "
+        "plain DANN. Scaling by the source is another candidate on the sparse data sets only, "
+        "scaling by both domains on the others only; where such a row has no candidate, it counts "
+        "as the baseline."
     )
     return "\n\n".join([title, scope, table(found), per_set(found)])
 
@@ -296,7 +301,7 @@ def outcomes(pool: str, options: argparse.Namespace) -> Iterator[tuple[ShiftedPa
 
 
 def cached(pair: ShiftedPair, wanted: list[Any], seed: int, options: argparse.Namespace) -> Outcome:
-    """The outcome of a pair, from the cache as far as it is there."""
+    """Return the outcome of a pair; only candidates that are not in the cache are trained."""
     if options.cache is None:
         return outcome(pair, wanted, seed, options.folds)
     options.cache.mkdir(parents=True, exist_ok=True)
@@ -312,7 +317,7 @@ def cached(pair: ShiftedPair, wanted: list[Any], seed: int, options: argparse.Na
 
 
 def joined(known: Outcome, new: Outcome) -> Outcome:
-    """The candidates of two outcomes of a pair; the folds are the same."""
+    """Return the candidates of two outcomes of a pair with the same folds as one outcome."""
     lists = {
         name: [*getattr(known, name), *getattr(new, name)]
         for name in ("settings", "results", "target", "test", "domain_accuracy")
@@ -334,8 +339,8 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
     parser.add_argument("--pools", nargs="+", choices=POOLS, default=[*POOLS])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--folds", type=int, default=2, help="of three, to score by")
-    parser.add_argument("--cache", type=Path, help="folder for what the candidates said")
+    parser.add_argument("--folds", type=int, default=2, help="how many of three folds to score by")
+    parser.add_argument("--cache", type=Path, help="folder that keeps predictions, to go on from")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -3,13 +3,13 @@
     python benchmarks/shifted_data.py [--datasets heart_sites ...]
 
 prints the pairs as a Markdown table: rows of the source, of the target (unlabelled, given to
-`fit`) and of the test (target rows that were not in the fit), features, and the class shares of
-source and test.
+`fit`) and of the test (target rows that were not in the fit), the number of features, and the class
+shares of source and test.
 
-The raw files are looked for in the folder named by the environment variable SKDANN_DATA, by
-default `../shared/data` next to the project. Everything that is fitted here (scaling, categories,
-filling) is fitted on the source rows only; the labels of the target serve to cut its rows into
-two halves of equal class shares and to score, for nothing else.
+The raw files are in the folder that the environment variable SKDANN_DATA names, by default
+`shared/data` beside the project's folder. All preprocessing (scaling, categories, filling of
+missing values) is fitted on source rows only. Target labels are used for two things: to cut the
+target into two halves of equal class shares, and to score.
 """
 
 import argparse
@@ -41,7 +41,7 @@ LARGEST_SCALED_VALUE = 8.0
 class ShiftedPair:
     """A labelled source, target rows for `fit`, and labelled target rows to score on.
 
-    `y_tgt`, the labels of the rows for `fit`, is for what a table says about choosing by them.
+    `y_tgt`, the labels of the rows for `fit`, is only for rows of a table that choose by them.
     """
 
     dataset: str
@@ -60,7 +60,7 @@ class ShiftedPair:
 
 
 class Domain(NamedTuple):
-    """The rows of one domain; those to score on are apart only where a test file is published."""
+    """The rows of one domain; rows to score on only if they are published as a separate file."""
 
     X: Any
     y: np.ndarray
@@ -69,7 +69,7 @@ class Domain(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How to read a data set, which pairs it has, and what is fitted on a source's rows."""
+    """How to read a data set, which pairs it has, and the preprocessing for a source."""
 
     load: Callable[[Path], dict[str, Domain]]
     pairs: list[tuple[str, str]]
@@ -96,7 +96,10 @@ def pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Iterator[Shif
 def shifted_pairs(
     shift: str, datasets: Iterable[str] | None = None, seed: int = 0
 ) -> Iterator[ShiftedPair]:
-    """Yield pairs whose shift is as it came, or made, or none at all; see `SHIFTS`."""
+    """Yield pairs with the real shift, with class shares changed on purpose, or without a shift.
+
+    See `SHIFTS`.
+    """
     if shift == "none":
         yield from unshifted_pairs(datasets, seed)
     for pair in pairs(datasets, seed) if shift != "none" else ():
@@ -104,9 +107,9 @@ def shifted_pairs(
 
 
 def with_class_shares(pair: ShiftedPair, first: float, seed: int) -> ShiftedPair:
-    """Return the pair with so large a share of the first half of the classes in the target.
+    """Return the pair with this share of the first half of the classes among its target rows.
 
-    Target and test rows are dropped at random, as few as possible.
+    As few target and test rows as possible are dropped, at random.
     """
     classes = np.unique(pair.y_src)
     of_first = classes[: len(classes) // 2]
@@ -144,7 +147,7 @@ def unshifted_pairs(datasets: Iterable[str] | None = None, seed: int = 0) -> Ite
 
 
 def data_folder(dataset: str) -> Path:
-    """The folder of one data set; ends the program with a message where it is missing."""
+    """Return the folder of a data set, or end the program with a message if it is missing."""
     folder = Path(os.environ.get("SKDANN_DATA", PROJECT.parent / "shared" / "data")) / dataset
     if not folder.is_dir():
         sys.exit(f"no folder {folder}: set SKDANN_DATA to the folder that holds {dataset}/")
@@ -152,7 +155,7 @@ def data_folder(dataset: str) -> Path:
 
 
 def target_rows(domain: Domain, seed: int) -> Domain:
-    """The domain cut in two halves, stratified by class, unless it comes with a test file."""
+    """Return the domain cut into two halves, stratified by class, or as it is with a test file."""
     if domain.X_test is not None:
         return domain
     X_fit, X_test, y_fit, y_test = train_test_split(
@@ -162,10 +165,10 @@ def target_rows(domain: Domain, seed: int) -> Domain:
 
 
 def bounded(X: np.ndarray) -> np.ndarray:
-    """Float32 within +-8 source deviations.
+    """Return float32 values, cut at 8 standard deviations of the source.
 
-    StandardScaler leaves constant columns alone; the bound is for nearly constant ones, where
-    a target value can lie a hundred deviations away.
+    The bound is for columns that are nearly constant in the source: a target value can lie a
+    hundred deviations away. Constant columns are not scaled by StandardScaler.
     """
     return np.clip(X, -LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE).astype(np.float32)
 
@@ -187,10 +190,10 @@ def unchanged(_: Any) -> Any:
 
 
 def mixed_columns(categories: list[str]) -> Callable[[pd.DataFrame], Any]:
-    """One-hot categories, scaled numbers; what is missing is filled from the source's rows.
+    """Return preprocessing that encodes categories, scales numbers and fills missing values.
 
-    Numbers are scaled before they are filled, so that a column with few observed values keeps
-    its own deviation. Columns without any value in the source are left out.
+    Numbers are scaled before missing ones are filled, so that a column with few observed values
+    is scaled by their deviation. Columns without any value in the source are left out.
     """
 
     def preprocessing(source: pd.DataFrame) -> Any:
@@ -303,8 +306,8 @@ def load_acs_states(folder: Path) -> dict[str, Domain]:
     return {state: Domain(X[states == state], y[states == state]) for state in ACS}
 
 
-# What `shifted_pairs` makes of a pair: "real" leaves it, "none" cuts a domain at random instead,
-# the others drop target rows until the first half of the classes has this share.
+# "real" leaves a pair as it is. "none" cuts one domain at random into source, target and test.
+# The others drop target rows until the first half of the classes has this share.
 SHIFTS = {"real": None, "10/90": 0.1, "90/10": 0.9, "none": None}
 
 AMAZON = ["books", "dvd", "electronics", "kitchen"]

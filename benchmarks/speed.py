@@ -3,10 +3,10 @@
     python benchmarks/speed.py [--rounds 5] [--tables fits many ...] [--output FILE.md]
         [--skada-python PYTHON] [--adapt-python PYTHON]
 
-All contestants of a row take turns in one run; a figure is the median over the rounds of the
-ratio of their times, with its range. A peer needs an interpreter that has it, by default this
-one; without it, its cells stay empty, with a line on stderr. Every table is for one thread but
-those for predictions and search.
+All contestants of a row take turns in one run. A figure is the median, over the rounds, of the
+ratio of their times, with its range. A peer (skada, adapt) needs an interpreter in which it is
+installed, by default this one; without it its cells stay empty, and a line on stderr says so. All
+tables but "predictions" and "search" use one thread.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from skdann._training.fit_together import fit_together
 from skdann._training.settings import Settings
 
 LOOP = "hand-written loop"
-# Rows a domain, features, batch size (of each domain), epochs.
+# Rows of each domain, features, batch size (of each domain), epochs.
 SHAPES = [(10_000, 50, 64, 5), (10_000, 50, 256, 10), (10_000, 500, 64, 5), (200, 20, 64, 150)]
 WITH_PEERS = SHAPES[0]
 
@@ -143,8 +143,8 @@ TABLES = {table.__name__: table for table in (fits, many, predictions, search, g
 # -- contestants -----------------------------------------------------------------------------
 
 
-class Listening(Callback):
-    """A callback that does a little at the end of each epoch."""
+class RecordsEpochs(Callback):
+    """A callback that adds an entry to the history of each epoch."""
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         net.history.record("seen", True)
@@ -173,7 +173,9 @@ def own_contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
     loop_epochs = round(epochs * -(-n_rows // batch_size) / (n_rows // batch_size))
     loop = HandWrittenDANN(batch_size=batch_size, epochs=loop_epochs)
     plain = DANNClassifier(**settings)
-    general = DANNClassifier(feature_extractor=custom_features, callbacks=[Listening()], **settings)
+    general = DANNClassifier(
+        feature_extractor=custom_features, callbacks=[RecordsEpochs()], **settings
+    )
     perceptron = MLPClassifier(
         (N_HIDDEN,), batch_size=batch_size, max_iter=epochs, n_iter_no_change=epochs
     )
@@ -187,7 +189,7 @@ def own_contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
 
 
 def peers(options: argparse.Namespace, shape: tuple[int, ...]) -> dict[str, Callable[[], float]]:
-    """Functions that fit once and return the seconds, of the peers that can be had."""
+    """Return a function for each installed peer that fits once and returns the seconds."""
     request = dict(zip(("n_rows", "n_features", "batch_size", "epochs"), shape, strict=True))
     pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
     at_hand = {}
@@ -196,7 +198,7 @@ def peers(options: argparse.Namespace, shape: tuple[int, ...]) -> dict[str, Call
         if peer.ready:
             at_hand[name] = functools.partial(peer.ask, **request)
         else:
-            print(f"{name} is skipped: {python} lacks it", file=sys.stderr)
+            print(f"{name} is skipped: it is not installed for {python}", file=sys.stderr)
     return at_hand
 
 
@@ -204,14 +206,14 @@ def peers(options: argparse.Namespace, shape: tuple[int, ...]) -> dict[str, Call
 
 
 def interleaved(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each contestant in each round, after one that doesn't count."""
+    """Return the seconds of each contestant in each round, after a first one to warm up."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds + 1):
         for name, run in contestants.items():
             started = time.perf_counter()
             result = run()
             own = time.perf_counter() - started
-            # A peer measures its own time: the way to its process doesn't count.
+            # A peer measures its own time, without the communication with its process.
             times[name].append(result if isinstance(result, float) else own)
     return {name: seconds[1:] for name, seconds in times.items()}
 

@@ -4,17 +4,18 @@
         [--skada-python PYTHON] [--adapt-python PYTHON] [--shift {real,10/90,90/10,none}]
         [--jobs 2] [--output FILE.md] [--cache FILE.csv]
 
-prints Markdown tables: for every pair the accuracy and the balanced accuracy of each contestant
-on target rows that were not in the fit (mean over the seeds), then the means per data set and
-over all pairs, on how many pairs an adapting contestant is more than one point worse than the
+prints Markdown tables: for every pair the accuracy and the balanced accuracy of each contestant on
+target rows that were not in the fit (mean over the seeds), then the means per data set and over all
+pairs, the number of pairs on which an adapting contestant is more than one point worse than the
 network without adaptation, and the Amazon mean next to published ones.
 
-All contestants are fitted with their default settings, or those that their name tells; "plain
+All contestants are fitted with their default settings, or with those in their name; "plain
 DANN" has a lambda of 1. The peers, skada's and adapt's DANN, are set up in peers.py, and take part
-where an interpreter that has them is given. Nothing is chosen by a label of the target.
+if an interpreter is given in which they are installed. Nothing is chosen by target labels.
 
-The pairs are as they came, or, by --shift, target rows are dropped until the first half of the
-classes has a share of 10 or 90 %, or a domain is cut at random into source and target.
+By default the pairs have their real shift. With --shift 10/90 or 90/10 target rows are dropped
+until the first half of the classes has a share of 10 or 90 %. With --shift none a domain is cut at
+random into source, target and test.
 
 Progress goes to stderr. With --cache every fit is appended to a CSV file, and a later call fits
 only what is not in it: delete the file (or its rows) after a change to a contestant.
@@ -90,9 +91,9 @@ def dann_cv(seed: int) -> Any:
 
 
 class PeerClassifier:
-    """A peer, fitted in its process with the interpreter that has it; any labels, sparse rows.
+    """A peer, fitted in a process of its own; takes any labels, and sparse rows.
 
-    The process keeps its last fit only: predict before the next one.
+    The process keeps its last fit only, so predict before the next fit.
     """
 
     def __init__(self, name: str, python: str, seed: int) -> None:
@@ -110,7 +111,7 @@ class PeerClassifier:
     def _ask(self, what: str, arrays: dict[str, np.ndarray], **settings: Any) -> Any:
         peer = started(self.name, self.python)
         if not peer.ready:
-            sys.exit(f"{self.python} lacks {self.name}")
+            sys.exit(f"{self.name} is not installed for {self.python}")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "arrays.npz")
             np.savez(file, **arrays)
@@ -144,7 +145,7 @@ PEER_CONTESTANTS = {f"{name}'s DANN": name for name in PEERS}
 
 
 def fit_and_score(pair: ShiftedPair, contestant: str, seed: int) -> dict[str, Any]:
-    """One row of results; balanced accuracy is over the classes that are in the test rows."""
+    """Return a row of results; balanced accuracy is over the classes of the test rows."""
     make, fit_takes_target, _ = CONTESTANTS[contestant]
     start = time.perf_counter()
     unlabelled = [pair.X_tgt] if fit_takes_target else []
@@ -182,7 +183,7 @@ def append_to_cache(path: Path, row: dict[str, Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> pd.DataFrame:
-    """The cached and the new results of the chosen data sets, contestants and seeds.
+    """Return cached and new results of the chosen data sets, contestants and seeds.
 
     Several jobs share the cores: joblib gives each of them cores / jobs threads.
     """
@@ -199,7 +200,7 @@ def run(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def pair_means(results: pd.DataFrame, value: str, contestants: list[str]) -> pd.DataFrame:
-    """Mean of `value` over the seeds: a row per (data set, pair), a column per contestant."""
+    """Return means of `value` over seeds: a row per (data set, pair), a column per contestant."""
     pair = results["source"] + "->" + results["target"]
     table = results.assign(pair=pair).pivot_table(value, ["dataset", "pair"], "contestant")
     return table[contestants]
@@ -240,7 +241,7 @@ def mean_table(accuracy: pd.DataFrame, balanced: pd.DataFrame, seconds: pd.DataF
 
 
 def harm_table(accuracy: pd.DataFrame) -> str:
-    """Pairs on which a contestant that sees the target is worse than the reference without it."""
+    """Return a table of the pairs on which adapting contestants are worse than source only."""
     rows = []
     for name in accuracy.columns.drop(REFERENCE):
         if CONTESTANTS[name].fit_takes_target:
@@ -278,14 +279,14 @@ def report(results: pd.DataFrame, options: argparse.Namespace) -> str:
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """The options that `run` looks at."""
+    """Return a parser with the options of `run`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
     parser.add_argument(
-        "--shift", choices=SHIFTS, default="real", help="made shifts want a --cache of their own"
+        "--shift", choices=SHIFTS, default="real", help="use another --cache for each"
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=1, help="fits side by side")
+    parser.add_argument("--jobs", type=int, default=1, help="fits at the same time")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     parser.add_argument("--cache", type=Path, help="CSV file of the fits, to go on from")
     return parser
@@ -306,7 +307,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def peer_contestants(options: argparse.Namespace) -> dict[str, Contestant]:
-    """The peers whose interpreter is given."""
+    """Return the peers whose interpreter is given."""
     pythons = {"skada": options.skada_python, "adapt": options.adapt_python}
     return {
         contestant: Contestant(functools.partial(PeerClassifier, name, pythons[name]))

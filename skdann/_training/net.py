@@ -140,7 +140,8 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
                 group.pop("initial_lr", None)  # the start that a schedule multiplies
         shows_bar, self.plan = self.plan.verbose, replace(plan, length=self.plan.length)
         if callbacks is not None or plan.verbose != shows_bar:
-            self.callbacks = self.callbacks if callbacks is None else callbacks
+            if callbacks is not None:
+                self.callbacks = callbacks
             self.initialize_callbacks()
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> NoReturn:
