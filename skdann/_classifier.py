@@ -452,7 +452,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------
 
-    @explains_argument_names
+    @explains_argument_names()
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None):
         """Fit to labelled source rows and unlabelled target rows.
@@ -504,7 +504,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         """Return what `fit` has taken where the parameters say "auto"."""
         return {name: getattr(self, f"{name}_") for name in CHOSEN if is_auto(getattr(self, name))}
 
-    @explains_argument_names
+    @explains_argument_names()
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.
