@@ -195,6 +195,28 @@ def test_more_rows_than_are_looked_at(monkeypatch):
         assert mismatch(X, raw_tgt) == "decimals"
 
 
+def test_the_ends_of_a_range_may_be_among_rows_that_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr("skdann._data.target_check._MAX_ROWS", 100)
+    raw, raw_tgt = np.random.default_rng(0).integers(0, 1000, size=(2, 1500, 5)).astype(float)
+    scaler = MinMaxScaler().fit(raw)
+    assert mismatch(scaler.transform(raw), scaler.transform(raw_tgt)) is None
+    assert mismatch(scaler.transform(raw), raw_tgt / 1000) == "decimals"
+
+
+def test_round_numbers_that_the_source_has_too_are_scaled_ones():
+    rng = np.random.default_rng(0)
+    X = MinMaxScaler().fit_transform(rng.integers(0, 17, size=(200, 6)))
+    quarters = rng.integers(0, 5, size=(200, 6)) / 4  # fewer decimals than sixteenths
+    assert mismatch(X, quarters) is None
+
+
+def test_words_that_became_frequent_are_a_shift():
+    rng = np.random.default_rng(0)
+    X = rng.random((400, 20)) < np.linspace(0.01, 0.05, 20)
+    X_tgt = rng.random((400, 20)) < np.linspace(0.6, 0.98, 20)
+    assert mismatch(X, X_tgt) is None
+
+
 def test_the_target_at_fault_among_several_is_named():
     raw, raw_tgt = halves(TABLES["iris"])
     scaler = StandardScaler().fit(raw)
