@@ -431,7 +431,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------
 
-    @explains_argument_names
+    @explains_argument_names()
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
         """Fit to labelled source rows and unlabelled target rows.
@@ -480,7 +480,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
-    @explains_argument_names
+    @explains_argument_names()
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
         """Train on, with one pass over a chunk of source rows.

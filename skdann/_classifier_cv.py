@@ -178,7 +178,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @explains_argument_names
+    @explains_argument_names()
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
         """Choose among the candidates and fit what was chosen.

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 
 from skdann._classifier import DANNClassifier
-from skdann._data.argument_names import check_argument_names
+from skdann._data.argument_names import explains_argument_names
 from skdann.model_selection import AlignedTarget
 
 __all__ = ["DANNPipeline", "make_dann_pipeline"]
@@ -92,6 +92,8 @@ class DANNPipeline(Pipeline):
         self.memory = memory
         self.verbose = verbose
 
+    # A step may have asked for a target of its own by the name X_target.
+    @explains_argument_names("X_target")
     def fit(self, X, y=None, X_tgt=None, **params):
         """Fit the steps to the source, and the last one to source and target.
 
@@ -122,11 +124,11 @@ class DANNPipeline(Pipeline):
         ValueError
             If `X_tgt` was aligned with the folds of other source rows than `X`.
         """
-        check_argument_names("fit", params, allowed=("X_target",))
         with _routing():
             return super().fit(X, y, **_with_target(X, X_tgt, params))
 
     @available_if(_final_step_has("fit_transform"))
+    @explains_argument_names("X_target")
     def fit_transform(self, X, y=None, X_tgt=None, **params):
         """Fit as `fit` does and return the embedding of the source rows.
 
@@ -138,7 +140,6 @@ class DANNPipeline(Pipeline):
         -------
         ndarray of shape (n_source, n_embedding)
         """
-        check_argument_names("fit_transform", params, allowed=("X_target",))
         with _routing():
             return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
 

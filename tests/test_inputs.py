@@ -551,7 +551,7 @@ REJECTED = {
             {"X": text},
             "X holds values that are not numbers: could not convert string to float",
             "'Bonn'",
-            "Encode text first, for example with OneHotEncoder(handle_unknown='ignore').",
+            "Encode text first, for example with OneHotEncoder(handle_unknown='ignore') in skdann",
         )
         for kind, text in [
             ("object", np.array([["Bonn", 1.0]] * 12, dtype=object)),

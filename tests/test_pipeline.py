@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_selection import SelectKBest
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_selection import RFE, SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -266,3 +269,68 @@ def test_a_classifier_and_parameters_for_one_are_refused():
         make_dann_pipeline(LogisticRegression(), lambda_max=1, lr=2)
     with pytest.raises(TypeError, match=r"the class DANNClassifier: write DANNClassifier\(\)"):
         make_dann_pipeline(StandardScaler(), DANNClassifier)
+
+
+# -- steps -----------------------------------------------------------------------------------
+
+
+class FakeSampler(BaseEstimator):
+    """Has what a sampler of imbalanced-learn has."""
+
+    def fit_resample(self, X, y):
+        return X, y
+
+
+def test_steps_may_bring_names_of_their_own(either, far):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(("scale", StandardScaler()), PCA(2), ("dann", Recording()))
+    assert [name for name, _ in pipe.steps] == ["scale", "pca", "dann"]
+    pipe.set_params(dann__max_epochs=1).fit(X, y, X_tgt)
+    assert Recording.seen[0][1][0].shape == (40, 2)
+    assert [name for name, _ in make_dann_pipeline(("scale", StandardScaler()), lr=0.1).steps] == [
+        "scale",
+        "dannclassifier",
+    ]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        None,
+        "passthrough",
+        RFE(LinearDiscriminantAnalysis(), n_features_to_select=2),
+        LinearDiscriminantAnalysis(),
+        SelectKBest(k=2),
+    ],
+    ids=["None", "passthrough", "RFE", "LDA", "SelectKBest"],
+)
+@pytest.mark.filterwarnings("ignore::skdann.TargetScaleWarning")
+def test_what_stands_in_front_of_the_classifier(either, far, step):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(step, max_epochs=1, random_state=0)
+    assert len(pipe.steps) == 2 and type(pipe[-1]) is DANNClassifier
+    assert pipe.fit(X, y, X_tgt).predict(X_tgt).shape == (40,)
+
+
+def test_a_classifier_that_transforms_and_takes_the_target_is_the_last_step(either, far):
+    vote = VotingClassifier([("dann", Recording(max_epochs=1))], voting="soft")
+    assert make_dann_pipeline(StandardScaler(), vote)[-1] is vote
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (([StandardScaler(), PCA(2)],), r"got a list: write make_dann_pipeline\(\*steps\)"),
+        ((("a", "b", PCA(2)),), "tuples of a name and an estimator, got a tuple of 3"),
+        ((("scale", StandardScaler),), r"the class StandardScaler: write StandardScaler\(\)"),
+        ((StandardScaler, Recording()), r"the class StandardScaler: write StandardScaler\(\)"),
+        ((0.3,), "takes transformers and a classifier, got float"),
+        ((FakeSampler(),), r"make_pipeline\(FakeSampler\(\), make_dann_pipeline\(\.\.\.\)\)"),
+        ((StandardScaler(), FakeSampler(), Recording()), "FakeSampler changes the rows of X"),
+    ],
+    ids=["list", "triple", "named class", "class", "number", "sampler", "sampler in between"],
+)
+def test_steps_that_can_not_be_are_refused(steps, said):
+    with pytest.raises(TypeError, match=said) as caught:
+        make_dann_pipeline(*steps)
+    assert len(str(caught.value)) <= 600

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -19,34 +19,32 @@ _OWN_NAMES = {
 _TARGET_LABELS = ("y_tgt", "y_target")
 
 
-def explains_argument_names(method: Method) -> Method:
-    """Make a method name the right argument where it gets one under another name.
+def explains_argument_names(*allowed: str) -> Callable[[Method], Method]:
+    """Return a decorator: a method that gets an argument under another name says the right one.
 
     The signature stays the method's own for `inspect`, and so for metadata routing.
-    """
-
-    @functools.wraps(method)
-    def checked(self, *args, **kwargs):
-        check_argument_names(method.__name__, kwargs)
-        return method(self, *args, **kwargs)
-
-    return checked  # type: ignore[return-value]
-
-
-def check_argument_names(method: str, names: Iterable[str], allowed: Iterable[str] = ()) -> None:
-    """Raise a TypeError that names the right argument, if one is called by another name.
 
     Parameters
     ----------
-    method : str
-        The name of the method that was called.
-    names : iterable of str
-        The keywords that it got.
-    allowed : iterable of str
-        Those that may mean something else there.
+    *allowed : str
+        Names that may mean something else there.
     """
-    renamed = [name for name in names if name in _OWN_NAMES and name not in allowed]
-    labels = [name for name in names if name in _TARGET_LABELS and name not in allowed]
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def checked(self, *args, **kwargs):
+            _check_names(method.__name__, [name for name in kwargs if name not in allowed])
+            return method(self, *args, **kwargs)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def _check_names(method: str, names: list[str]) -> None:
+    """Raise a TypeError that names the right argument, if one is called by another name."""
+    renamed = [name for name in names if name in _OWN_NAMES]
+    labels = [name for name in names if name in _TARGET_LABELS]
     if not renamed and not labels:
         return
     said = [f"{method}() got an unexpected keyword argument '{(renamed + labels)[0]}'."]

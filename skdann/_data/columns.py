@@ -75,11 +75,12 @@ def refuse_columns(X: Any, argument: str, error: Exception | None = None) -> Non
         return
     found, cures = [], []
     is_target = argument != "X"
+    room = 70 if text and dates else 140  # characters for each list of names
     if text:
-        found.append(f"columns that are not numbers: {listed(text)}")
+        found.append(f"columns that are not numbers: {listed(text, room)}")
         cures.append("Encode them as in X." if is_target else _encoding_cure(text, dates))
     if dates:
-        found.append(f"columns of dates: {listed(dates)}")
+        found.append(f"columns of dates: {listed(dates, room)}")
         cures.append(_date_cure(X, argument, dates))
     clean = ""
     if is_target:  # X was read before, so it has no such columns

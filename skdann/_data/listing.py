@@ -14,8 +14,10 @@ TAKE_TARGET_ALONG = (
 )
 
 
-def listed(items: Iterable[Any]) -> str:
+def listed(items: Iterable[Any], at_most: int = _MAX_LIST) -> str:
     """Return at most ten items as a list literal, and how many more there are.
+
+    Fewer are shown where their texts together are longer than `at_most` characters.
 
     >>> listed(["age", "income"])
     "['age', 'income']"
@@ -26,7 +28,7 @@ def listed(items: Iterable[Any]) -> str:
     shown: list[str] = []
     for item in items[:_MAX_ITEMS]:
         text = shortened(repr(item), _MAX_ITEM)
-        if shown and sum(map(len, shown)) + len(text) > _MAX_LIST:
+        if shown and sum(map(len, shown)) + len(text) > at_most:
             break
         shown.append(text)
     more = len(items) - len(shown)

@@ -137,10 +137,16 @@ def _explain_several_sources(X, argument, error):
 def _explain_values(argument, error) -> None:
     """Raise a better error where values can't be converted to numbers."""
     said = shortened(error)
+    if "could not convert" in str(error) and argument != "X":
+        raise ValueError(
+            f"{argument} holds values that are not numbers: {said}. X has none: encode text as in "
+            f"X. {TAKE_TARGET_ALONG}"
+        ) from error
     if "could not convert" in str(error):
         raise ValueError(
             f"{argument} holds values that are not numbers: {said}. Encode text first, for "
-            "example with OneHotEncoder(handle_unknown='ignore')."
+            "example with OneHotEncoder(handle_unknown='ignore') in "
+            "skdann.pipeline.make_dann_pipeline."
         ) from error
     if "must be a string or a" in str(error):
         raise TypeError(f"{argument} holds values that are not numbers: {said}.") from error

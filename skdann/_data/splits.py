@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from skdann._data.listing import shortened
 from skdann._data.record import TrainingData, selected_rows
 
 # A share of the rows is held out as some of at most this many folds of whole groups, or as one of
@@ -120,6 +121,32 @@ def stratified_folds(
             next_fold += len(rows)
     pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
     return [(train, held_out) for train, held_out in pairs if len(held_out)]
+
+
+def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> list:
+    """Return the folds that a splitter of scikit-learn makes of source rows.
+
+    Parameters
+    ----------
+    splitter : cross-validation generator
+        As from `sklearn.model_selection.check_cv`.
+    codes : int ndarray of shape (n_rows,)
+        Class of each row.
+    groups : int ndarray of shape (n_rows,), default=None
+
+    Returns
+    -------
+    list of (train, held_out), int ndarrays of row numbers
+    """
+    try:
+        return list(splitter.split(np.zeros((len(codes), 1)), codes, groups))
+    except ValueError as error:
+        if groups is None and "groups" in str(error):
+            raise ValueError(
+                f"cv={shortened(splitter)} needs groups: pass fit(..., groups=...), one value for "
+                "each row of X, such as the patient that it is from."
+            ) from error
+        raise
 
 
 def _hold_out_groups(

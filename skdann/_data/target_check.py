@@ -27,6 +27,8 @@ _MAX_ROWS_OF_VALUES = 2_000
 _MARK = 1e-4
 # Below these numbers of target rows, of columns and of values, chance is too likely.
 _FEWEST_ROWS, _FEWEST_COLUMNS, _FEWEST_VALUES = 20, 3, 10
+# Where QuantileTransformer cuts the normal distribution on both sides.
+_NORMAL_END = 5.1993
 _EPS = float(np.finfo(np.float32).eps)
 _NO_DECIMALS_FOUND = 9
 
@@ -131,7 +133,7 @@ class _Source:
         self.values, self.decimals = values, _decimals(values)
 
     def _mark_ranges(self, *, is_sample: bool) -> None:
-        """Mark columns with the range of MinMaxScaler, MaxAbsScaler or RobustScaler.
+        """Mark columns with the range of a scaler or of QuantileTransformer.
 
         Of a sample the extreme rows may be missing, so a range within the scaler's will do.
         """
@@ -143,6 +145,7 @@ class _Source:
         zero_to_one = (np.abs(least) < slack) & (least > -_MARK)
         self.scaled |= zero_to_one & (most > 1 - slack) & (most < 1 + _MARK)
         self.scaled |= (largest > 1 - slack) & (largest < 1 + _MARK)
+        self.scaled |= (np.abs(least + _NORMAL_END) < 0.01) & (np.abs(most - _NORMAL_END) < 0.01)
         low, median, high = np.percentile(self.block, [25, 50, 75], axis=0)
         slack = 0.05 if is_sample else _MARK
         robust = (np.abs(median) < slack) & (np.abs(high - low - 1) < slack)
@@ -201,7 +204,7 @@ def _fewer_decimals(source: _Source, target: _Target, name: str) -> Mismatch | N
     return Mismatch(
         "decimals",
         f"{len(columns)} of {len(source.looked_at)} columns of {name} hold round numbers, such as "
-        f"{np.float32(example)}, where X holds scaled ones",
+        f"{example:.6g}, where X holds scaled ones",
     )
 
 
