@@ -124,7 +124,12 @@ class _Source:
             self.centred |= np.abs(mean) < _MARK * deviation
             unbiased = deviation * np.sqrt(n_rows / (n_rows - 1))
             self.scaled |= (np.abs(deviation - 1) < _MARK) | (np.abs(unbiased - 1) < _MARK)
+        # Grey values and shares lie in [0, 1] without a scaler, so that mark is a weak one.
+        of_moments = self.centred | self.scaled
         self._mark_ranges(is_sample=len(sample) < n_rows)
+        self.in_unit_range = (
+            self.scaled & ~of_moments & (np.abs(self.block) <= 1 + _MARK).all(axis=0)
+        )
         # Of columns in one unit, such as principal components, the small ones may move far.
         # (Rounding may hide the mark of the smallest.)
         self.in_one_unit = self.centred.sum() > len(at) / 2 and self.scaled.sum() < len(at) / 10
@@ -190,6 +195,8 @@ def _fewer_decimals(source: _Source, target: _Target, name: str) -> Mismatch | N
     nonzero = (target.values != 0).any(axis=0)
     # A column of whole numbers was left alone by the scaler, as counts of 0 and 1 are.
     can_tell = source.marked & nonzero & (source.decimals > 0)
+    # Where the target keeps to [-1, 1] as well, nothing need have been done to either.
+    can_tell &= ~source.in_unit_range | (np.abs(target.values) > 1 + _MARK).any(axis=0)
     fewer = np.flatnonzero(can_tell & (target.decimals < source.decimals))
     columns, n_values = [], 0
     for column in fewer:
