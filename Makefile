@@ -5,7 +5,7 @@ SCRIPTS := .ci/readme_command
 
 .PHONY: all check readme test lint format-check format types doctests build
 
-# One goal after the other, whatever -j says: the README's commands make the environment that the
+# Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
 .NOTPARALLEL:
 
@@ -13,7 +13,8 @@ all: readme check
 
 check: lint format-check types doctests build
 
-# Run as printed. The tests come last, so that .venv ends up with the development tools.
+# The README's commands, exactly as printed. The tests come last, because their command installs the
+# development tools into .venv.
 readme:
 	@set -e; for name in demo tests; do \
 	    command=$$(python3 .ci/readme_command $$name); \
@@ -40,8 +41,8 @@ types:
 doctests:
 	$(PYTHON) -m pytest --doctest-modules --doctest-glob='*.md' skdann $(DOCUMENTS)
 
-# sdist, wheel made from that sdist, a fresh environment with nothing but the wheel and what its
-# metadata asks for, and a fit from a folder where the checkout can't be imported by accident.
+# Build the sdist and, from it, the wheel. Install only the wheel and its dependencies into a new
+# environment, and fit there, in a folder from which the checkout can't be imported by accident.
 build:
 	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PYTHON) -m build -q --outdir "$$folder/dist" .; \
