@@ -3,7 +3,7 @@
 from skdann._classifier import DANNClassifier
 from skdann._classifier_cv import DANNClassifierCV
 from skdann._report.report import AdaptationReport, adaptation_report
-from skdann.exceptions import SourceOnlyWarning, TargetScaleWarning
+from skdann.exceptions import DomainWarning, SourceOnlyWarning, TargetScaleWarning
 
 __version__ = "0.1.0.dev0"
 
@@ -11,6 +11,7 @@ __all__ = [
     "AdaptationReport",
     "DANNClassifier",
     "DANNClassifierCV",
+    "DomainWarning",
     "SourceOnlyWarning",
     "TargetScaleWarning",
     "adaptation_report",

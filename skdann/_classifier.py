@@ -19,6 +19,7 @@ from skdann._data.inputs import (
     read_training_data,
     warn_about_target_scale,
 )
+from skdann._data.recognition import fit_recognition
 from skdann._data.rows import RowTables
 from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.layers import ACTIVATIONS
@@ -492,6 +493,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             values, found = safe_choice(one, data)
         one.set_params(**values)
         fit_together([one], [data])
+        one._recognise(data)
         if not goes_on:
             for name in ("adapted_", "verdict_"):  # of an earlier fit
                 one.__dict__.pop(name, None)
@@ -565,7 +567,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             net = copy.deepcopy(self.net_)
         net.train(EpochData(batches, valid), streams, epochs=1)
         before = 1 if first else self.n_domains_
-        return self._keep(net, data, settings, batch_size, domains_before=before)
+        self._keep(net, data, settings, batch_size, domains_before=before)
+        if first:  # like the statistics of the scaling
+            self._recognise(data)
+        return self
 
     def _read(self, X, y, X_tgt, sample_weight, classes=None):
         """Return the record of the input, with the warnings that it deserves."""
@@ -635,10 +640,21 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             del self.feature_names_in_
         return self
 
+    def _recognise(self, data):
+        """Learn to tell source rows from target rows, if a network scales them differently."""
+        scalings = [network.input_scaling for network in self.net_.members_]
+        apart = any(scaling is not None and len(scaling.shift) > 1 for scaling in scalings)
+        self._recognition = fit_recognition(data) if apart else None
+
     @property
     def module_(self):
         """The trained torch module inside `net_`; a ModuleList for several members."""
         return self.net_.module_
+
+    @property
+    def domain_recognition_(self):
+        """The shares of "source" and "target" rows recognised as source rows; or None."""
+        return None if self._recognition is None else dict(self._recognition.rates)
 
     def _learning_back(self, n_target):
         """Return a classifier that goes on from these weights to learn back from the target."""
@@ -651,6 +667,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         check_is_fitted(self)
         rows = read_rows_like_fitted(X, self, self._row_shape)
         codes = domain_codes(domain, rows.shape[0], max(2, self.n_domains_))
+        if domain is None and self._recognition is not None:
+            found = self._recognition.codes(rows)
+            codes = None if found is None else torch.from_numpy(found)
         return self.net_.outputs(rows, of, *finish, domain=codes)
 
     def __sklearn_tags__(self):

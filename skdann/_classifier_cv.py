@@ -211,6 +211,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         fitted = [clone(pool.candidates[i]) for i in ranking]
         fit_together(fitted, [data] * len(fitted))
         self.best_estimator_ = fitted[0] if len(fitted) == 1 else joined(fitted)
+        self.best_estimator_._recognise(data)
         self.best_index_, self.best_params_ = best, pool.settings[best]
         for name in ("cv_results_", "lambda_path_", "n_splits_"):
             self.__dict__.pop(name, None)  # of an earlier fit

@@ -7,3 +7,7 @@ class SourceOnlyWarning(UserWarning):
 
 class TargetScaleWarning(UserWarning):
     """The target's columns are on another scale than the source's, as if not preprocessed."""
+
+
+class DomainWarning(UserWarning):
+    """Rows of a call without `domain` were taken for target rows, and look like source rows."""
