@@ -333,6 +333,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     ['domain_accuracy', 'domain_loss', 'epoch', 'label_loss', 'lambda', 'lr', 'seconds']
     """
 
+    _recognition = None  # of source rows, where a network scales them apart
+
     __metadata_request__fit = {"X_tgt": True}
     __metadata_request__partial_fit = {"X_tgt": True}
 
@@ -654,6 +656,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     @property
     def domain_recognition_(self):
         """The shares of "source" and "target" rows recognised as source rows; or None."""
+        check_is_fitted(self)
         return None if self._recognition is None else dict(self._recognition.rates)
 
     def _learning_back(self, n_target):

@@ -316,7 +316,8 @@ def _logistic(source, target):
         return value, np.append(gradient, pull.sum())
 
     start = np.zeros(X.shape[1] + 1)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
+    options = {"maxiter": 100, "ftol": 1e-4}  # more digits tell no more rows apart
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     return found[:-1], found[-1]
 
 
