@@ -16,7 +16,6 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import t as student
 
-from skdann._data.moments import column_moments
 from skdann._data.record import at_rows
 from skdann.exceptions import DomainWarning
 
@@ -28,11 +27,12 @@ _LEAST_POWER = 0.5
 # Rows of each domain that are looked at; fewer than the least tell nothing.
 _MOST_ROWS, _LEAST_ROWS = 1000, 10
 _N_FOLDS = 5
-_MOST_COLUMNS = 256
+_MOST_COLUMNS, _LEAST_COLUMNS = 256, 16
+_COLUMNS_PER_BLOCK = 1024
 # Steps of a column, and of all columns together.
 _STEPS, _ALL_STEPS = 8, 512
 _LARGEST_SCALED_VALUE = 8.0
-_L2_PENALTY = 1 / 0.3
+_L2_PENALTY = 2.0
 
 # When the rows of a call look like source rows only as a whole; see `_warn_if_unclear`.
 _LEAST_BATCH = 10
@@ -67,8 +67,7 @@ class RowTerms:
 
     def __call__(self, values):
         """Return float32 of shape (n_rows, n_terms); `values` are the rows' chosen columns."""
-        limit = _LARGEST_SCALED_VALUE
-        scaled = np.clip((values - self.mean) * self.factor, -limit, limit)
+        scaled = _scaled(values, self.mean, self.factor)
         steps = [np.sign(values - edge) / 2 for edge in self.edges]
         return np.concatenate([scaled, np.square(scaled) / 4, *steps], axis=1)
 
@@ -204,7 +203,7 @@ def _fit(source, target):
     """
     fold_s, fold_t = (np.arange(rows.shape[0]) % _N_FOLDS for rows in (source, target))
     folds = [(fold_s != f, fold_t != f) for f in range(_N_FOLDS)]
-    chosen = [_telling_columns(source, target, *seen) for seen in folds]
+    chosen = _telling_columns(source, target)
     columns = np.unique(np.concatenate(chosen))
     values = _dense(source, columns), _dense(target, columns)
     terms = _terms_of(columns, *values)
@@ -262,34 +261,52 @@ def _threshold(target_scores):
     return max(0.0, float(threshold))
 
 
-def _telling_columns(source, target, seen_source, seen_target):
-    """Return the columns whose means or deviations differ most, in standard errors."""
+def _telling_columns(source, target):
+    """Return for each fold the columns that tell the domains apart in the rows of the others.
+
+    All columns, unless they are very many. Then those whose mean, or mean square, differs most, in
+    standard errors, and by more than the largest of so many columns of noise would.
+    """
     n_columns = math.prod(source.shape[1:])
     if n_columns <= _MOST_COLUMNS:
-        return np.arange(n_columns)
-    rows = np.flatnonzero(seen_source), np.flatnonzero(seen_target)
-    (mean_s, std_s), (mean_t, std_t) = (
-        [values.ravel() for values in column_moments(X, at)]
-        for X, at in zip((source, target), rows, strict=True)
-    )
-    tiny = np.finfo(np.float32).tiny
-    variances = std_s**2 / len(rows[0]) + std_t**2 / len(rows[1])
-    of_means = np.abs(mean_s - mean_t) / np.sqrt(variances + tiny)
-    error = math.sqrt(0.5 / len(rows[0]) + 0.5 / len(rows[1]))
-    of_deviations = np.abs(np.log((std_s + tiny) / (std_t + tiny))) / error
-    tells = np.maximum(of_means, np.where((std_s > 0) & (std_t > 0), of_deviations, 0.0))
-    return np.sort(np.argsort(-tells, kind="stable")[:_MOST_COLUMNS])
+        return [np.arange(n_columns)] * _N_FOLDS
+    differences = np.empty((_N_FOLDS, n_columns))
+    for start in range(0, n_columns, _COLUMNS_PER_BLOCK):
+        at = np.arange(start, min(start + _COLUMNS_PER_BLOCK, n_columns))
+        values = _dense(source, at), _dense(target, at)
+        standard = _standard(*values)
+        differences[:, at] = _differences(*(_scaled(rows, *standard) for rows in values))
+    noise = math.sqrt(2 * math.log(n_columns))
+    chosen = []
+    for of_fold in differences:
+        most = np.argsort(-of_fold, kind="stable")[:_MOST_COLUMNS]
+        chosen.append(np.sort(most[: max(_LEAST_COLUMNS, (of_fold[most] > noise).sum())]))
+    return chosen
+
+
+def _differences(source, target):
+    """Return how far each column's moments differ, without each fold: (n_folds, n_columns)."""
+    (mean_s, error_s), (mean_t, error_t) = map(_moments_without_fold, (source, target))
+    apart = np.abs(mean_s - mean_t) / np.sqrt(error_s + error_t + 1e-12)
+    return apart.max(axis=0)
+
+
+def _moments_without_fold(values):
+    """Return mean and squared standard error of values and their squares, without each fold.
+
+    Both of shape (2, n_folds, n_columns).
+    """
+    squares = np.square(values)
+    powers = values, squares, np.square(squares)
+    sums = np.stack([[one[f::_N_FOLDS].sum(axis=0) for f in range(_N_FOLDS)] for one in powers])
+    n_rows = len(values) - np.array([len(values[f::_N_FOLDS]) for f in range(_N_FOLDS)])[:, None]
+    mean, square, fourth = (sums.sum(axis=1, keepdims=True) - sums) / n_rows
+    variances = np.stack([square - mean**2, fourth - square**2])
+    return np.stack([mean, square]), np.maximum(variances, 0) / n_rows
 
 
 def _terms_of(columns, source, target):
     """Return the terms of some columns, given their values in rows of both domains."""
-    mean_s, mean_t = (rows.mean(axis=0, dtype=np.float64) for rows in (source, target))
-    mean = (mean_s + mean_t) / 2
-    # Each domain has half the weight, as in a batch.
-    square = sum(np.square(rows - mean).mean(axis=0) for rows in (source, target)) / 2
-    deviation = np.sqrt(square)
-    varies = deviation > 1e-6 * (np.abs(mean) + np.finfo(np.float32).tiny)
-    factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
     n_steps = min(_STEPS, _ALL_STEPS // len(columns))
     n_rows = min(len(source), len(target))
     edges = np.quantile(
@@ -298,7 +315,21 @@ def _terms_of(columns, source, target):
         axis=0,
         method="lower",
     )
-    return RowTerms(columns, mean.astype(np.float32), factor.astype(np.float32), edges)
+    return RowTerms(columns, *_standard(source, target), edges)
+
+
+def _standard(source, target):
+    """Return what columns are shifted and multiplied by; each domain has half the weight."""
+    mean = sum(rows.mean(axis=0, dtype=np.float64) for rows in (source, target)) / 2
+    square = sum(np.square(rows - mean).mean(axis=0) for rows in (source, target)) / 2
+    deviation = np.sqrt(square)
+    varies = deviation > 1e-6 * (np.abs(mean) + np.finfo(np.float32).tiny)
+    factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+    return mean.astype(np.float32), factor.astype(np.float32)
+
+
+def _scaled(values, mean, factor):
+    return np.clip((values - mean) * factor, -_LARGEST_SCALED_VALUE, _LARGEST_SCALED_VALUE)
 
 
 def _logistic(source, target):
