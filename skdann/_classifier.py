@@ -104,8 +104,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         to mean 0 and deviation 1 by the statistics of the source rows, of both domains (each
         with half the weight), or of each domain by its own, and cut at +-8. A column that is
         constant in the rows that its statistics come from becomes 0; sparse columns are not
-        shifted. With "domain", what `predict` and the others are given counts as target rows
-        unless their `domain` says otherwise. `partial_fit` takes the statistics of its first
+        shifted. With "domain", `fit` also learns to recognise source rows, so that `predict` and
+        the others scale them as such; rows that it is not sure of count as target rows, unless
+        their `domain` says otherwise. `partial_fit` takes the statistics of its first
         chunk. "auto" is "none" for sparse `X`, for a `feature_extractor` of your own, and where
         the largest deviation of a source column is in [0.1, 3] and no mean beyond 3; else
         "source". Where lambda is chosen, the scaling is chosen with it: from that one, "both" (for
@@ -237,6 +238,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     lambda_max_, input_scaling_ : float, str
         What was given, or chosen.
+
+    domain_recognition_ : dict or None
+        With ``input_scaling="domain"``: the share of new "source" rows that are recognised as such
+        where no `domain` is given, and of new "target" rows that are mistaken for source rows. Both
+        are 0 where less than half of the source rows would be recognised: then none is.
 
     adapted_ : bool
         Whether something was chosen over the network without adaptation; only if `lambda_max` is

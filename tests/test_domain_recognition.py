@@ -373,12 +373,29 @@ def test_domains_that_are_the_same_cause_none():
         found.codes(normal(200, seed=seed))
 
 
-def test_scorers_choice_and_report_say_the_domain(alike):
+class Asked(DANNClassifier):
+    """Remembers the domains that it was told."""
+
+    told = []  # noqa: RUF012 - one list for all clones
+
+    def _outputs(self, X, domain, of, *finish):
+        Asked.told.append(domain)
+        return super()._outputs(X, domain, of, *finish)
+
+
+def test_scorers_say_the_domain_on_the_way_back_too(alike):
+    X, y, X_tgt, _ = alike
+    clf = Asked(**{**SETTINGS, "max_epochs": 2}).fit(X, y, X_tgt)
+    Asked.told.clear()
+    for scorer in (ReverseValidation(), ReverseValidation(warm_start=False), InfoMaxScorer()):
+        scorer(clf, X, y, (X_tgt, X_tgt))  # more targets than in the fit
+        scorer(clf, X, y, X_tgt)
+    assert Asked.told and all(domain is not None for domain in Asked.told)
+
+
+def test_choice_and_report_say_the_domain(alike):
     X, y, X_tgt, _ = alike
     clf = DANNClassifier(**{**SETTINGS, "max_epochs": 2}).fit(X, y, X_tgt)
-    for scorer in (ReverseValidation(), ReverseValidation(warm_start=False), InfoMaxScorer()):
-        scorer(clf, X, y, (X_tgt,))
-        scorer(clf, X, y, X_tgt[:50])
     adaptation_report(clf, X, y, X_tgt)
     DANNClassifier(max_epochs=2, random_state=0).fit(X, y, X_tgt)
     clf.fit_transform(X, y, X_tgt)
