@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from skdann.exceptions import SourceOnlyWarning, TargetScaleWarning
+from skdann.exceptions import DomainWarning, SourceOnlyWarning, TargetScaleWarning
 
 if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann._classifier import DANNClassifier
@@ -16,6 +16,7 @@ __all__ = [
     "AdaptationReport",
     "DANNClassifier",
     "DANNClassifierCV",
+    "DomainWarning",
     "SourceOnlyWarning",
     "TargetScaleWarning",
     "adaptation_report",

@@ -14,6 +14,7 @@ from skdann._choosing.choice import safe_choice
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
 from skdann._data.labels import check_same_classes
+from skdann._data.recognition import fit_recognition
 from skdann._data.target_check import warn_about_target_scale
 from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.layers import ACTIVATIONS
@@ -84,6 +85,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         with half the weight), or of each domain by its own, and cut at +-8. A column that is
         constant in the rows that its statistics come from becomes 0; sparse columns are not
         shifted. None scales nothing. `partial_fit` takes the statistics of its first chunk.
+
+        With "domain", `fit` also learns to recognise source rows, so that `predict` and the other
+        methods scale them as such. Rows that it is not sure of count as target rows, unless you
+        pass `domain`.
 
         With a given lambda, "auto" means None if `X` is sparse, if you pass a
         `feature_extractor`, or if the source columns are already of about unit size (largest
@@ -219,6 +224,12 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     lambda_max_, input_scaling_ : float, str or None
         What the network was trained with, given or chosen.
 
+    domain_recognition_ : dict or None
+        With ``input_scaling="domain"``: the share of new ``"source"`` rows that are recognised as
+        such where no `domain` is given, and the share of new ``"target"`` rows that are mistaken
+        for source rows. Both are 0 if less than half of the source rows would be recognised: then
+        none is.
+
     adapted_ : bool
         Whether something was chosen over the network without adaptation. It exists only if
         lambda was chosen: with "auto" or candidates, after a `fit` with `X_tgt`.
@@ -314,6 +325,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     >>> sorted(clf.history_[-1])  # doctest: +NORMALIZE_WHITESPACE
     ['domain_accuracy', 'domain_loss', 'epoch', 'label_loss', 'lambda', 'lr', 'seconds']
     """
+
+    _recognition = None  # of source rows, if the networks scale them apart
 
     __metadata_request__fit = {"X_tgt": True, "groups": True}
     __metadata_request__partial_fit = {"X_tgt": True}
@@ -535,7 +548,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             epochs_before=0 if earlier is None else self.n_iter_,
             total_rows=total_rows,
         )
-        return self._set_fitted(trained, data, keep=earlier is not None)
+        return self._set_fitted(
+            trained, data, keep=earlier is not None, scaled_anew=earlier is None
+        )
 
     def _check_continues(self, settings, data, by):
         """Check that the networks at hand fit the new rows and settings."""
@@ -557,7 +572,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
                 f"for {max(2, self.n_domains_) - 1}. {anew}"
             )
 
-    def _set_fitted(self, trained, data, chosen=None, *, keep=False):
+    def _set_fitted(self, trained, data, chosen=None, *, keep=False, scaled_anew=True):
         """Set the fitted attributes, all at once: nothing has changed until here.
 
         Parameters
@@ -568,11 +583,14 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             What was chosen, and why.
         keep : bool, default=False
             Whether networks went on that an earlier fit had trained: then its choice stands.
+        scaled_anew : bool, default=True
+            Whether the input scaling was computed from these data, and with it the recognition.
         """
         net, settings = trained.net, trained.settings[0]
         domains_before = self.n_domains_ if keep else 1
         fitted = {
             "_trained": trained,
+            "_recognition": _recognition(net, data) if scaled_anew else self._recognition,
             "_row_shape": data.row_shape,
             "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
             "batch_size_": settings.batch_size,
@@ -608,6 +626,12 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         """The trained torch module inside `net_`; a ModuleList for several members."""
         return self.net_.module_
 
+    @property
+    def domain_recognition_(self):
+        """The shares of "source" and "target" rows that are recognised as source rows; or None."""
+        check_is_fitted(self)
+        return None if self._recognition is None else dict(self._recognition.rates)
+
     def __sklearn_is_fitted__(self):
         """Tell whether there is a trained net."""
         return hasattr(self, "_trained")
@@ -640,6 +664,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         check_is_fitted(self)
         rows = read_rows_like_fitted(X, self, self._row_shape)
         codes = domain_codes(domain, rows.shape[0], max(2, self.n_domains_))
+        if domain is None and self._recognition is not None:
+            found = self._recognition.codes(rows)
+            codes = None if found is None else torch.from_numpy(found)
         return self.net_.outputs(rows, of, *finish, domain=codes)
 
     def __sklearn_tags__(self):
@@ -686,6 +713,13 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
     if classifier.input_scaling != "domain":
         warn_about_target_scale(data)
     return data
+
+
+def _recognition(net, data):
+    """Return what recognises source rows, if the networks scale them differently, or None."""
+    scalings = [network.input_scaling for network in net.members_]
+    apart = any(scaling is not None and len(scaling.shift) > 1 for scaling in scalings)
+    return fit_recognition(data) if apart else None
 
 
 def _check_total_rows(total_rows):

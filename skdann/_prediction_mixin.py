@@ -38,8 +38,10 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
-            Where the rows are from, which only ``input_scaling="domain"`` asks: target rows by
-            default. A code is 0 for the source, 1 for the first target domain ...
+            Where the rows are from, which only ``input_scaling="domain"`` asks. A code is 0 for
+            the source, 1 for the first target domain ... None takes a row for a target row unless
+            it is recognised as a source row; each row is judged by itself. A `DomainWarning` says
+            when that can't be done, and the rows look like source rows as a whole.
 
         Returns
         -------
@@ -140,7 +142,7 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         sample_weight : array-like of shape (n_samples,), default=None
 
         domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`. A fold of source rows is scored with "source".
+            See `predict`.
 
         Returns
         -------

@@ -12,6 +12,10 @@ class TargetScaleWarning(UserWarning):
     """The target's columns are on another scale than the source's, as if not preprocessed."""
 
 
+class DomainWarning(UserWarning):
+    """Rows of a call without `domain` were taken for target rows, and look like source rows."""
+
+
 # Packages whose frames stand between the user's line and a warning of ours.
 _BETWEEN = {"skdann", "sklearn", "joblib", "contextlib"}
 

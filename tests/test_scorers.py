@@ -293,7 +293,7 @@ def test_source_rows_are_announced_and_several_targets_by_their_code():
         assert one.told_[method, 8] == two.told_[method, 8] == 1
         assert two.told_[method, 9] == 2
     EntropyScorer()(two, X, y, X[:7])
-    assert two.told_["predict_proba", 7] is None
+    assert two.told_["predict_proba", 7] == "target"
     assert one.told_["predict", 20] == "source"
 
 

@@ -56,6 +56,8 @@ def _check_container(X_tgt, n_source):
             "tuple(X_tgt). (Cross-validation turns a tuple with as many targets as X has rows "
             "into a list.)"
         )
+    if isinstance(X_tgt, tuple):
+        return
     shape = getattr(X_tgt, "shape", None)
     if shape is None and isinstance(X_tgt, list) and X_tgt:
         shape = (len(X_tgt),) if _n_dimensions(X_tgt[0]) == 0 else None

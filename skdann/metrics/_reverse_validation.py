@@ -79,7 +79,10 @@ class ReverseValidation(TargetScorer):
             return np.full(_num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted), domains.labels())
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
-        return model.fit(target, predicted, **adapts).predict(source)
+        model.fit(target, predicted, **adapts)
+        # On the way back the source rows are the target.
+        told = {"domain": "target"} if takes(model.predict, "domain") else {}
+        return model.predict(source, **told)
 
     def _model_back(self, fitted, n_target, y):
         """Return the unfitted second model, or one that starts from the fitted weights."""

@@ -279,9 +279,9 @@ class ScoredDomains:
                 f"{self._needed_by} needs {method}, which {type(self.last).__name__} doesn't have. "
                 "Use a classifier that has it; CalibratedClassifierCV adds predict_proba to others."
             )
-        if code is None or not takes(call, "domain"):
+        if not takes(call, "domain"):
             return call(rows)
-        return call(rows, domain=code if code else "source")
+        return call(rows, domain="target" if code is None else code or "source")
 
     def _once(self, key, compute):
         if key not in self._kept:
