@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 from torch import nn
+from watched_modules import Built
 
 from skdann import DANNClassifier
 from skdann._data.batches import Batch
@@ -182,40 +183,13 @@ def test_shifted_shares_are_found_and_cost_no_accuracy():
     assert clf.score(rows_tgt, y_tgt) >= plain.score(rows_tgt, y_tgt)
 
 
-class Seen(nn.Linear):
-    """Eight units, and the rows that they learned from in each step."""
-
-    def __init__(self, n_features):
-        super().__init__(n_features, 8)
-        self.steps = []
-
-    def forward(self, X):
-        if torch.is_grad_enabled():
-            self.steps.append(set(X[:, 0].tolist()))
-        return super().forward(X)
-
-
-class Built:
-    """A feature extractor for each network that is built, all of which it remembers."""
-
-    def __init__(self):
-        self.extractors = []
-
-    def __deepcopy__(self, memo):  # clones count together
-        return self
-
-    def __call__(self, n_features):
-        self.extractors.append(Seen(n_features))
-        return self.extractors[-1]
-
-
 def test_the_estimate_is_made_by_two_networks_each_on_one_half_of_the_source_alone():
     built = Built()
     rows, y, rows_tgt, _ = shifted()
     settings = {**FEW, "batch_size": 1000, "target_information": 0.5, "feature_extractor": built}
     DANNClassifier(label_shift="estimate", **settings).fit(rows, y, rows_tgt)
     source, target = (set(one[:, 0].astype(np.float32).tolist()) for one in (rows, rows_tgt))
-    one, other, last = (extractor.steps for extractor in built.extractors)
+    one, other, last = ([set(step) for step in e.steps] for e in built.extractors)
     assert len(one[0]) == len(other[0]) == 200
     assert not one[0] & other[0] and one[0] | other[0] == source
     assert all(step == one[0] for step in one) and all(step == other[0] for step in other)

@@ -1,51 +1,13 @@
 """The pool of a choice: which networks are built for it, and which rows they are trained on."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
-import torch
-from torch import nn
+from watched_modules import Built
 
 from skdann import DANNClassifier
 from skdann.metrics import ReverseValidation
 
 FAST = {"max_epochs": 1, "batch_size": 1000, "random_state": 0}
-
-
-class Steps(Counter):
-    """How many steps had how many rows; copies of a network count on in the same one."""
-
-    def __deepcopy__(self, memo):
-        return self
-
-
-class RowCounter(nn.Linear):
-    """Eight units, and the steps that they were trained by."""
-
-    def __init__(self, n_features):
-        super().__init__(n_features, 8)
-        self.steps = Steps()
-
-    def forward(self, X):
-        predicts = torch.is_inference_mode_enabled()
-        if not predicts and len(X) > 2:  # a module is tried out with two rows
-            self.steps[len(X)] += 1
-        return super().forward(X)
-
-
-class Built:
-    """A feature extractor for each network that is built, all of which it remembers."""
-
-    def __init__(self):
-        self.extractors = []
-
-    def __deepcopy__(self, memo):  # clones count together
-        return self
-
-    def __call__(self, n_features):
-        self.extractors.append(RowCounter(n_features))
-        return self.extractors[-1]
 
 
 @pytest.mark.parametrize(("lambda_max", "n_built"), [("auto", 3 + 2), (0.5, 2)])
@@ -61,7 +23,7 @@ def test_a_third_of_the_source_rows_is_held_out_and_lambda_zero_sees_no_target_r
     built = Built()
     settings = {**FAST, "max_epochs": 30}
     DANNClassifier(**settings, feature_extractor=built).fit(*blobs)
-    first, *others = [one.steps for one in built.extractors[:3]]
+    first, *others = [one.rows_of_steps() for one in built.extractors[:3]]
     # A batch has all rows of the source: 60 of 90 on the way there, all of the target on the way
     # back, which takes a third of the epochs. As many of the other domain join them, but not
     # where nothing is to be learned from it.

@@ -9,10 +9,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 from sklearn.model_selection import GroupKFold
 from skorch.callbacks import Callback
 from torch import nn
+from watched_modules import Built
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning, TargetScaleWarning
 from skdann.metrics import ReverseValidation
@@ -31,32 +31,6 @@ class Trainings(Callback):
 
     def on_train_begin(self, net, **kwargs):
         Trainings.count += 1
-
-
-class Built:
-    """Makes feature extractors, and remembers the first column of the rows in their steps."""
-
-    def __init__(self):
-        self.extractors = []
-
-    def __deepcopy__(self, memo):  # clones count together
-        return self
-
-    def __call__(self, n_features):
-        self.extractors.append(Watched(n_features))
-        return self.extractors[-1]
-
-
-class Watched(nn.Linear):
-    def __init__(self, n_features):
-        super().__init__(n_features, 8)
-        self.steps, self.modes = [], set()
-
-    def forward(self, X):
-        if torch.is_grad_enabled() and len(X) > 2:  # not the two rows that it is tried with
-            self.steps.append(Counter(X[:, 0].tolist()))
-            self.modes.add(self.training)
-        return super().forward(X)
 
 
 # -- partial_fit -----------------------------------------------------------------------------

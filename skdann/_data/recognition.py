@@ -334,10 +334,8 @@ def _logistic(source, target):
     """Return weights and intercept of a logistic regression; both domains count the same."""
     X = np.concatenate([source, target])
     is_source = np.repeat([1, 0], [len(source), len(target)])
-    # More digits than this tolerance gives recognise no more rows.
-    regression = LogisticRegression(
-        C=1 / _L2_PENALTY, class_weight="balanced", tol=1e-2, max_iter=1000
-    ).fit(X, is_source)
+    regression = LogisticRegression(C=1 / _L2_PENALTY, class_weight="balanced", max_iter=1000)
+    regression.fit(X, is_source)
     return regression.coef_[0], regression.intercept_[0]
 
 
