@@ -14,6 +14,7 @@ from skdann._choosing.choice import safe_choice
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
 from skdann._data.labels import check_same_classes
+from skdann._data.listing import listed
 from skdann._data.recognition import fit_recognition
 from skdann._data.target_check import warn_about_target_scale
 from skdann._network.conditioning import CONDITIONINGS
@@ -63,10 +64,10 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     feature_extractor : torch.nn.Module, type or callable, default=None
         Your own feature extractor, in place of `hidden_layer_sizes` and `activation`. A module is
-        copied, and its weights are the start. A class or other callable with one required
-        argument is called with the width of `X` (for `X` of more than two dimensions with the
-        shape of one row, such as ``(3, 28, 28)``) and returns a module; one without required
-        arguments is called with none. The module must map rows to embeddings of shape
+        copied, and its weights are the start. A class or other callable returns a module; it is
+        called with the width of `X` (for `X` of more than two dimensions with the shape of one
+        row, such as ``(3, 28, 28)``) if it requires exactly one argument, and without arguments
+        if it requires none. The module must map rows to embeddings of shape
         (n_rows, n_embedding).
 
     label_predictor : int, tuple of int, torch.nn.Module, type or callable, default=()
@@ -171,8 +172,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the source rows of each class and of the target
         rows, stop when ``label loss - lambda_max * domain loss`` on them has not improved for
-        `n_iter_no_change` epochs, and restore the weights of the best epoch. Steps in front
-        of the classifier in a Pipeline have seen the rows held out.
+        `n_iter_no_change` epochs, and restore the weights of the best epoch. The domain loss
+        counts up to what a guess costs. Steps in front of the classifier in a Pipeline have seen
+        the rows held out.
 
     validation_fraction : float in (0, 1), default=0.1
         Share of the rows held out by `early_stopping`.
@@ -187,7 +189,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     callbacks : list of skorch callbacks, default=None
         They are copied, and called with the skorch net of the final fit, not of the candidates.
-        They can monitor whatever `history_` has.
+        They can monitor whatever `history_` has. Their batches are ``(X, y)`` of source rows,
+        before input scaling, with ``y_pred``, the label logits.
 
     device : str or torch.device, default="cpu"
         Where to train and predict. "auto" takes CUDA, then MPS, then the CPU. For networks
@@ -253,7 +256,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
     module_ : torch.nn.Module
         Its module, with ``feature_extractor``, ``label_predictor`` and
-        ``domain_classifier``; with several members a `torch.nn.ModuleList` of such.
+        ``domain_classifier``; with several members a `torch.nn.ModuleList` of such. Called on a
+        float32 tensor of raw rows, which count as target rows, it returns label logits.
 
     See Also
     --------
@@ -563,8 +567,8 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             )
         if not np.array_equal(data.classes, self.classes_):
             raise ValueError(
-                f"y has the classes {data.classes.tolist()}, but {by} goes on with a network for "
-                f"{self.classes_.tolist()}. {anew}"
+                f"y has the classes {listed(data.classes.tolist())}, but {by} goes on with a "
+                f"network for {listed(self.classes_.tolist())}. {anew}"
             )
         if data.n_domains > max(2, self.n_domains_):
             raise ValueError(

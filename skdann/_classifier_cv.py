@@ -13,6 +13,7 @@ from skdann._choosing.choice import Pool, chosen_from
 from skdann._choosing.signals import SIGNALS
 from skdann._classifier import DANNClassifier, read_record
 from skdann._data.argument_names import explains_argument_names
+from skdann._data.splits import folds_of
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._torch.randomness import entropy_of
 from skdann._training.fit_together import fit_together, joined
@@ -205,7 +206,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         pool = self._pool(template, data)
         ranking, found = [0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
         if data.X_target is not None:
-            folds = self._folds(y, data, groups)
+            folds = self._folds(y, data)
             choice, signals = chosen_from(pool, data, folds, self.scoring)
             ranking = choice.ranking
             found = {
@@ -241,13 +242,12 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         # One int: candidates differ in their settings, not in their random numbers.
         return template.set_params(random_state=entropy_of(state))
 
-    def _folds(self, y, data, groups):
+    def _folds(self, y, data):
         """Return pairs of source rows to train on and rows held out."""
         splitter = check_cv(self.cv, y, classifier=True)
-        if groups is not None and isinstance(self.cv, numbers.Integral):
+        if data.groups is not None and isinstance(self.cv, numbers.Integral):
             splitter = StratifiedGroupKFold(self.cv)
-        rows = np.zeros((len(data.y_source), 1))
-        return list(splitter.split(rows, data.y_source, groups))
+        return folds_of(splitter, data.y_source, data.groups)
 
     def _pool(self, template, data):
         """Return the `Pool` of all combinations of the grid's values."""

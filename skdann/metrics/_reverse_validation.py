@@ -1,9 +1,12 @@
 """Reverse validation: a scorer that trains a model back from the target to the source."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples
 
+from skdann.exceptions import TargetScaleWarning
 from skdann.metrics._scorer_base import TargetScorer, takes
 
 
@@ -79,7 +82,10 @@ class ReverseValidation(TargetScorer):
             return np.full(_num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted), domains.labels())
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
-        model.fit(target, predicted, **adapts)
+        with warnings.catch_warnings():
+            # The user was told when the model to be scored was fitted; here domains are swapped.
+            warnings.simplefilter("ignore", TargetScaleWarning)
+            model.fit(target, predicted, **adapts)
         # On the way back the source rows are the target.
         told = {"domain": "target"} if takes(model.predict, "domain") else {}
         return model.predict(source, **told)
