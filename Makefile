@@ -11,7 +11,7 @@ SCRIPTS := .ci/readme_command
 
 all: readme check
 
-check: lint format-check types doctests build
+check: lint format-check types build
 
 # The README's commands, exactly as printed. The tests come last, because their command installs the
 # development tools into .venv.
@@ -38,6 +38,7 @@ format:
 types:
 	$(PYTHON) -m mypy
 
+# Part of `make test`, by itself.
 doctests:
 	$(PYTHON) -m pytest --doctest-modules --doctest-glob='*.md' skdann $(DOCUMENTS)
 

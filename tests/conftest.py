@@ -1,6 +1,13 @@
 """What several test files share."""
 
+import os
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread in each process of ``pytest -n``: more would wait for each other's cores, and the
+    # suite would take twice as long. The libraries read this when they are imported.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import numpy as np
 import pytest

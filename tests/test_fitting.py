@@ -76,11 +76,11 @@ def test_each_classifier_comes_out_as_if_fitted_alone(together, blobs, i):
 def test_a_classifier_that_was_fitted_with_others_goes_on_alone(together, blobs):
     X, y, X_tgt = blobs
     for fitted in together[:3]:
-        before = fitted.predict_proba(X)
-        neighbour = together[4].predict_proba(X)
+        before = fitted.predict_proba(X_tgt)
+        neighbour = together[4].predict_proba(X_tgt)
         fitted.partial_fit(X, y, X_tgt)
-        assert not np.array_equal(fitted.predict_proba(X), before)
-        assert np.array_equal(together[4].predict_proba(X), neighbour)
+        assert not np.array_equal(fitted.predict_proba(X_tgt), before)
+        assert np.array_equal(together[4].predict_proba(X_tgt), neighbour)
     fitted.set_params(warm_start=True).fit(X, y, X_tgt)
     assert fitted.n_iter_ == 6
 
