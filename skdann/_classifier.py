@@ -521,7 +521,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
 
         total_rows : int >= 1, default=None
             Source rows that all calls together will bring; rows that come in several passes
-            count several times. It is taken from the first call. None stands for `max_epochs`
+            count several times. It is taken from the first call. None means `max_epochs`
             ("auto": 30) chunks of the size of the first.
 
         Returns

@@ -1,4 +1,4 @@
-"""What a fitted domain-adversarial classifier is asked for: labels, probabilities, embeddings."""
+"""The methods of a fitted domain-adversarial classifier: labels, probabilities, embeddings."""
 
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
@@ -38,10 +38,11 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
-            Where the rows are from, which only ``input_scaling="domain"`` asks. A code is 0 for
-            the source, 1 for the first target domain ... None takes a row for a target row unless
-            it is recognised as a source row; each row is judged by itself. A `DomainWarning` says
-            when that can't be done, and the rows look like source rows as a whole.
+            The domain of the rows. It matters only with ``input_scaling="domain"``. A code is 0
+            for the source, 1 for the first target domain, and so on. With None a row is a target
+            row, unless it is recognised as a source row; each row is judged by itself. If rows
+            can't be recognised one by one, but look like source rows as a whole, a
+            `DomainWarning` says so.
 
         Returns
         -------

@@ -286,7 +286,7 @@ def adaptation_scoring(X_tgt=None):
     Notes
     -----
     Scorers that are built with `X_tgt` keep its rows, and a search keeps its scorers. A pickle of
-    the search then contains the target: it is as large as these rows, and whoever gets the file can
+    the search then contains the target: it is as large as these rows, and anyone who gets it can
     read them. To avoid that, enable metadata routing and leave `X_tgt` out, as below; the target
     goes to `fit` and is not kept. Or pickle ``search.best_estimator_``.
 

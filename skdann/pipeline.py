@@ -372,7 +372,7 @@ def _takes_target(step):
 
 
 def _decide_sample_weight(request, *, wanted):
-    """Say whether a method gets sample_weight, where nobody has said it."""
+    """Say whether a method gets sample_weight, unless the user has."""
     if request.requests.get("sample_weight", wanted) is None:
         request.add_request(param="sample_weight", alias=wanted)
 

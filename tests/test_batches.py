@@ -6,11 +6,11 @@ import torch
 from scipy import sparse
 
 from skdann._data import batches as _batches
-from skdann._data import rows as _rows
+from skdann._data import tensors as _tensors
 from skdann._data.batches import Batch, DomainBatches, StackedBatches, with_leading_axis
 from skdann._data.record import TrainingData
-from skdann._data.rows import RowTables, row_chunks
 from skdann._data.splits import hold_out, split_validation
+from skdann._data.tensors import RowTables, row_chunks
 
 CPU = torch.device("cpu")
 
@@ -375,8 +375,8 @@ def test_batches_without_target_rows_bring_the_same_source_rows():
     [(1, range(1, 11)), (8 * 12 * 4, [4, 8, 10]), (8 * 12 * 5, [5, 10]), (2**20, [10])],
 )
 def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
-    monkeypatch.setattr(_rows, "_ROWS_PER_CHUNK", 1)
-    monkeypatch.setattr(_rows, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_tensors, "_ROWS_PER_CHUNK", 1)
+    monkeypatch.setattr(_tensors, "_BLOCK_BYTES", block_bytes)
     X = rows_of(np.arange(10), (3,))
     slices, chunks = zip(*row_chunks(kind(X), CPU), strict=True)
     starts = [0, *stops][:-1]
@@ -386,8 +386,8 @@ def test_chunks_cover_all_rows_in_order(monkeypatch, kind, block_bytes, stops):
 
 
 def test_chunks_of_images_are_bounded_by_the_size_of_an_image(monkeypatch):
-    monkeypatch.setattr(_rows, "_ROWS_PER_CHUNK", 1)
-    monkeypatch.setattr(_rows, "_BLOCK_BYTES", 8 * (4 * 2 * 3 * 3) * 2)
+    monkeypatch.setattr(_tensors, "_ROWS_PER_CHUNK", 1)
+    monkeypatch.setattr(_tensors, "_BLOCK_BYTES", 8 * (4 * 2 * 3 * 3) * 2)
     X = rows_of(np.arange(5), (2, 3, 3))
     chunks = [chunk for _, chunk in row_chunks(X, CPU)]
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
@@ -401,8 +401,8 @@ def test_chunks_of_wide_rows_are_not_too_few_rows():
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csr_matrix])
 def test_chunks_of_some_rows_come_in_their_order(monkeypatch, kind):
-    monkeypatch.setattr(_rows, "_ROWS_PER_CHUNK", 1)
-    monkeypatch.setattr(_rows, "_BLOCK_BYTES", 8 * 12 * 2)
+    monkeypatch.setattr(_tensors, "_ROWS_PER_CHUNK", 1)
+    monkeypatch.setattr(_tensors, "_BLOCK_BYTES", 8 * 12 * 2)
     X = rows_of(np.arange(10), (3,))
     slices, chunks = zip(*row_chunks(kind(X), CPU, np.array([7, 0, 7])), strict=True)
     assert slices == (slice(0, 2), slice(2, 3))

@@ -14,7 +14,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skdann import DANNClassifier, SourceOnlyWarning
-from skdann._data.rows import RowTables
+from skdann._data.tensors import RowTables
 from skdann.datasets import make_rotated_moons
 
 

@@ -12,7 +12,7 @@ from skdann._data import batches as _batches
 from skdann._data.batches import StackedBatches
 from skdann._data.inputs import read_training_data
 from skdann._data.record import selected_rows
-from skdann._data.rows import RowTables
+from skdann._data.tensors import RowTables
 from skdann._torch import randomness as _randomness
 from skdann._training import stacked_scaling as _scaling
 from skdann._training.autograd_objective import ObjectiveTerms

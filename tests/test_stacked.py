@@ -12,7 +12,7 @@ from torch import nn
 from skdann import DANNClassifier
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import read_training_data
-from skdann._data.rows import RowTables
+from skdann._data.tensors import RowTables
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.network import Architecture, build_network
 from skdann._torch.compat import ACTIVATION_BACKWARD

@@ -24,7 +24,7 @@ from scipy import sparse
 from torch import Tensor
 
 from skdann._data.record import TrainingData, at_rows
-from skdann._data.rows import RowBlock, Rows, RowTables
+from skdann._data.tensors import RowBlock, Rows, RowTables
 
 # Indices, codes and weights (and sparse rows) are prepared for as many steps as take about this.
 _BLOCK_BYTES = 8 * 2**20

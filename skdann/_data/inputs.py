@@ -99,7 +99,7 @@ def domain_codes(domain: Any, n_rows: int, n_domains: int) -> Tensor | int | Non
     Parameters
     ----------
     domain : "target", "source", int or array-like of int of shape (n_rows,), or None
-        None and "target" stand for rows of an unknown target domain.
+        None and "target" mean rows of an unknown target domain.
     n_rows, n_domains : int
     """
     if domain is None or (isinstance(domain, str) and domain == "target"):

@@ -114,7 +114,7 @@ class DomainRecognition:
     def codes(self, rows):
         """Return 0 for each row that is recognised as a source row, -1 for an unknown target's.
 
-        None stands for target rows only. What is said of a row never depends on the others; but a
+        None if all are target rows. The code of a row never depends on the other rows; but a
         call that as a whole seems to hold more source rows causes a `DomainWarning`.
 
         Parameters
@@ -143,7 +143,7 @@ class DomainRecognition:
         return scores + self.intercept
 
     def _surely_missed(self, n_recognised, n_rows):
-        """Tell whether so many rows were recognised that a sizeable part of a call was missed.
+        """Tell whether the rows recognised show that a sizeable part of a call was missed.
 
         Of the source rows the share ``1 - rates["source"]`` is missed; chance alone recognises few
         of the target's.
@@ -282,7 +282,7 @@ def _telling_columns(source, target):
     """Return for each fold the columns that tell the domains apart in the rows of the others.
 
     All columns, unless they are very many. Then those whose mean, or mean square, differs most, in
-    standard errors, and by more than the largest of so many columns of noise would.
+    standard errors, and by more than the largest of as many columns of noise would.
     """
     n_columns = math.prod(source.shape[1:])
     if n_columns <= _MOST_COLUMNS:

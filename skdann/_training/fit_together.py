@@ -18,13 +18,13 @@ from torch import Tensor
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import domain_codes
 from skdann._data.record import TrainingData
-from skdann._data.rows import Rows, RowTables
 from skdann._data.splits import split_validation
+from skdann._data.tensors import Rows, RowTables
 from skdann._network.network import DomainAdversarialNetwork, build_network
 from skdann._network.scaling import fit_scaling
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import RandomStreams, random_streams
-from skdann._training import surgery
+from skdann._training import split_and_join
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plan import TrainingPlan
@@ -145,7 +145,7 @@ def train_on(
 
 def joined(several: Sequence[Trained]) -> Trained:
     """Return one ensemble of the networks of several nets that were trained on the same rows."""
-    net = surgery.joined([one.net for one in several])
+    net = split_and_join.joined([one.net for one in several])
     return Trained(net, tuple(settings for one in several for settings in one.settings))
 
 
@@ -280,7 +280,7 @@ def _train(fits: Sequence[_Fit], device: torch.device, trial: bool) -> list[Adve
     nets, first = [], 0
     for fit in fits:
         members = range(first, first + len(fit.networks))
-        nets.append(surgery.taken_out(net, members))
+        nets.append(split_and_join.taken_out(net, members))
         first = members.stop
     return nets
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skdann._data.record import TrainingData
-from skdann._data.rows import Rows, row_chunks
+from skdann._data.tensors import Rows, row_chunks
 from skdann._network.layers import is_ours
 from skdann._network.network import DomainAdversarialNetwork, joint_output
 from skdann._training.class_weights import class_weights

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from skdann._data.batches import DomainBatches
 from skdann._data.record import TrainingData
-from skdann._data.rows import Rows, row_chunks
+from skdann._data.tensors import Rows, row_chunks
 from skdann._network.network import DomainAdversarialNetwork, Ensemble
 from skdann._torch.devices import threads_for
 from skdann._torch.randomness import RandomStreams
@@ -197,12 +197,12 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         """Run the epochs; stop early where a callback asks for it or the user interrupts."""
         notifications = Notifications(self)
         # Otherwise made anew in each epoch: a callback may have frozen layers or set hooks.
-        lasting = grouping.groups(self.done_) if self.plan.unobserved else None
+        for_good = grouping.groups(self.done_) if self.plan.unobserved else None
         datasets = {"dataset_train": data.train, "dataset_valid": _if_any(data.valid)}
         try:
             for _ in range(epochs):
                 self.notify("on_epoch_begin", **datasets)
-                self._run_epoch(lasting or grouping.groups(self.done_), notifications, step)
+                self._run_epoch(for_good or grouping.groups(self.done_), notifications, step)
                 self._validate(data.valid, notifications)
                 self._end_epoch(datasets)
                 if self.stop_requested_:

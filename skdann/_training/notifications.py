@@ -1,4 +1,4 @@
-"""Notifications: what skorch's callbacks are told of batches, made only if one of them uses it."""
+"""Notifications: batches as skorch's callbacks get them, made only if a callback uses them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skdann._data.batches import Batch
 from skdann._data.record import TrainingData
-from skdann._data.rows import row_chunks
+from skdann._data.tensors import row_chunks
 from skdann._training.autograd_objective import Logits
 from skdann._training.grouping import Group
 from skdann._training.losses import row_losses

@@ -1,4 +1,4 @@
-"""Surgery on trained nets: some networks taken out, or those of several nets joined."""
+"""Trained nets split and joined: some networks taken out, or those of several nets in one."""
 
 from __future__ import annotations
 
