@@ -483,17 +483,20 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             For unusable input, naming the argument and the cure; the estimator is then as it
             was before the call. Also when the loss stops being finite.
         """
-        earlier = self._trained if self.warm_start and hasattr(self, "net_") else None
+        # 1. Rows and labels to a record; parameters to a value.
+        earlier = self._trained if self.warm_start and hasattr(self, "_trained") else None
         classes = None if earlier is None else self.classes_
         data = read_record(self, X, y, X_tgt, sample_weight, groups, classes=classes)
         settings, start, chosen = Settings.of(self, data), None, None
-        if earlier is not None:
+        if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
             start = earlier.net.members_
+        # 2. Lambda and scaling, if they are to be chosen.
         if settings.leaves_a_choice:
             chosen = safe_choice(settings, data)
             settings = settings if chosen is None else chosen.settings
+        # 3. Class shares, if they are to be estimated, and the network. Nothing is set until then.
         (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 

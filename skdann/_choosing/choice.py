@@ -66,6 +66,7 @@ def safe_choice(settings, data):
         unit = "rows" if data.groups is None else "groups"
         verdict = f"No class has two source {unit}: nothing can be chosen, and nothing is adapted."
         return Chosen(pool.settings[0], False, verdict)
+    # An ensemble is compared by one of its networks, for a fraction of the time.
     single = Pool(pool.params, [one.single() for one in pool.settings])
     choice, _ = chosen_from(single, data, folds)
     return Chosen(pool.settings[choice.index], choice.index != 0, choice.reason)
@@ -97,9 +98,14 @@ def _pool(settings, data):
         scalings = usual_scalings(data, settings.feature_extractor)
     elif not isinstance(scalings, tuple):
         scalings = (scalings,)
-    params = [{"input_scaling": how, "lambda_max": one} for how in scalings for one in lambdas]
+    params = []
+    for how in scalings:
+        for one in lambdas:  # 0 first: the baseline is the first scaling without adaptation
+            params.append({"input_scaling": how, "lambda_max": one})
     candidates = []
     for one in params:
         candidate = replace(settings, **one)
-        candidates.append(candidate if one["lambda_max"] else candidate.without_adaptation())
+        if one["lambda_max"] == 0:  # no other way to learn from the target either
+            candidate = candidate.without_adaptation()
+        candidates.append(candidate)
     return Pool(params, candidates)

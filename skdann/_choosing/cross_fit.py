@@ -37,14 +37,14 @@ class FoldResult:
 
 @dataclass
 class _Trial:
-    """One candidate in one fold, on its way there and back."""
+    """One candidate in one fold: trained from source to target, and then back."""
 
     settings: object
-    record: object
+    record: object  # without the fold's source rows
     held_out: np.ndarray  # positions among the source rows of the whole record
-    there: object = None
-    target_proba: np.ndarray = None
-    back: object = None
+    there: object = None  # Trained
+    target_proba: np.ndarray = None  # (n_target, n_classes)
+    back: object = None  # Trained; None if it had nothing to learn from
 
 
 def cross_fit(candidates, data, folds):
@@ -58,13 +58,16 @@ def cross_fit(candidates, data, folds):
     folds : list of pairs of int64 ndarrays
         Source rows to train on, and rows held out, by their positions in the record.
     """
+    # All candidates of the first fold, then all of the second, and so on.
     trials = []
     for train, held_out in folds:
-        record = training_fold(data, train)
-        trials += [_Trial(one.unobserved(), record, held_out) for one in candidates]
+        record = training_fold(data, train)  # one object: what has equal rows can share them
+        for candidate in candidates:
+            trials.append(_Trial(candidate.unobserved(), record, held_out))
     _train_there(trials)
     _train_back(trials, data)
     results = [_result(trial, data) for trial in trials]
+    # Every k-th result belongs to the same candidate.
     return [results[i :: len(candidates)] for i in range(len(candidates))]
 
 
@@ -77,22 +80,28 @@ def _train_there(trials):
 
 
 def _train_back(trials, data):
-    """Let each network learn from its labels of the target; those of a single label can't."""
+    """Train each network back: from its own labels of the target to the source rows held out.
+
+    A network that predicts one label for all target rows has nothing to teach.
+    """
+    # On the way back the source is the target: its class shares are known.
     shares = tuple(shares_of_source(data).tolist())
     going = [one for one in trials if len(np.unique(one.target_proba.argmax(axis=1))) > 1]
     if not going:
         return
+    # One record for each fold; candidates differ in their labels only.
     reversed_records = {id(one.held_out): _reversed_record(data, one.held_out) for one in going}
     settings, records = [], []
     for trial in going:
         (used,) = trial.there.settings
         n_target = len(trial.target_proba)
-        # The way back starts from what was asked for: "auto" sees other rows there.
+        # "auto" of epochs and batch size is resolved anew, for the rows of the way back; the
+        # scaling stays that of the way there.
         asked = replace(trial.settings, input_scaling=used.input_scaling)
         settings.append(asked.reversed(n_target, used.batch_size, shares))
         codes = trial.target_proba.argmax(axis=1).astype(np.int64)
         records.append(replace(reversed_records[id(trial.held_out)], y_source=codes))
-    starts = [trial.there.net.members_ for trial in going]
+    starts = [trial.there.net.members_ for trial in going]  # trained weights
     for trial, trained in zip(
         going, fit_together(settings, records, starts=starts, trial=True), strict=True
     ):

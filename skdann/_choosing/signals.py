@@ -50,13 +50,14 @@ def pool_signals(results, data, folds):
     for name, values in rows.items():
         of_fold[name] = np.stack([one.mean(axis=1) for one in values], axis=1)
         # Every fold has other source rows, and the same target rows.
+        # So source rows of all folds are put side by side, and target rows are averaged.
         on_source = name in ("reverse_validation", "source_accuracy")
         together = np.concatenate(values, axis=1) if on_source else np.mean(values, axis=0)
-        over_first = together - together[0]
+        over_first = together - together[0]  # paired with the baseline, row by row
         gains[name] = over_first.mean(axis=1)
         errors[name] = over_first.std(axis=1) / np.sqrt(over_first.shape[1])
     means = {name: values.mean(axis=1) for name, values in of_fold.items()}
-    information = means["info_max"] / np.log(len(data.classes))
+    information = means["info_max"] / np.log(len(data.classes))  # in [0, 1], as the others
     score = means["reverse_validation"] + information + means["agreement"]
     return Signals(of_fold, gains, errors, score)
 
@@ -65,17 +66,20 @@ def _rows_of_fold(results, data, held_out):
     """Return the signals of each row: dict of ndarrays of shape (n_candidates, n_rows)."""
     y = data.y_source[held_out]
     weight = 1.0
+    # Rows that all weigh nothing count alike: a fold of them would have no mean.
     if data.domain_weight is not None and data.domain_weight[held_out].any():
         weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
     # Shape (n_candidates, n_target, n_classes).
     target = np.stack([one.target_proba.astype(np.float64) for one in results])
-    pool = target.mean(axis=0)
-    entropy = entr(target).sum(axis=2)
-    shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
+    pool = target.mean(axis=0)  # the mean prediction of all candidates
+    entropy = entr(target).sum(axis=2)  # -sum p log p of each row
+    # A row's share in the mutual information: -sum p log(mean p) - entropy. Its mean over the rows
+    # is the entropy of the mean prediction minus the mean entropy.
+    log_shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
     return {
         "reverse_validation": weight * _hits([one.reverse_proba for one in results], y),
         "source_accuracy": weight * _hits([one.source_proba for one in results], y),
-        "info_max": -(target * shares[:, None]).sum(axis=2) - entropy,
+        "info_max": -(target * log_shares[:, None]).sum(axis=2) - entropy,
         "confidence": -entropy,
         "agreement": (target * pool).sum(axis=2),
     }

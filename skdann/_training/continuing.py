@@ -66,6 +66,7 @@ def streamed(settings: Settings, earlier: Sequence[Settings]) -> Settings:
     if settings.leaves_a_choice:
         settings = replace(settings, lambda_max=before.lambda_max)
     settings = _with_scaling_of(settings, before)
+    # Statistics of columns come from the first chunk; an optimizer keeps a state for each weight.
     for name in ("input_scaling", "optimizer"):
         if getattr(settings, name) != getattr(before, name):
             raise ValueError(

@@ -79,7 +79,7 @@ def fit_together(
     list of Trained
     """
     device = resolve_device(settings[0].device)
-    tables = RowTables(device)
+    tables = RowTables(device)  # rows that several fits share are moved to the device once
     starts = [None] * len(settings) if starts is None else starts
     fits = [
         _prepared(one, data, tables, start, trial)
@@ -138,6 +138,7 @@ def train_on(
             _plan([settings] * len(streams), net.plan.length),
             callbacks=None if same else copy.deepcopy(list(settings.callbacks)),
         )
+    # The last batch of a chunk is filled up from a new shuffle: a step brings this many new rows.
     rows_of_a_step = len(data.y_source) / len(batches[0])
     net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
     return Trained(net, (settings,))
@@ -176,9 +177,11 @@ def _prepared(
     trial: bool,
 ) -> _Fit:
     streams = random_streams(settings.seed, tables.device, n_members=settings.n_members)
+    # Each member of an ensemble holds out rows of its own, but as many as the others.
     splits = [_split(settings, data, one) for one in streams]
     train = [kept for kept, _ in splits]
     settings = resolved(settings, data, n_rows=len(train[0].y_source))
+    # In a trial nobody looks at a domain classifier that the features do not learn from.
     with_target = settings.learns_from_target or not trial
     batches = [
         _batches(one, settings.batch_size, stream, tables, with_target)
@@ -245,7 +248,10 @@ def _set_shares(networks: Sequence[DomainAdversarialNetwork], settings: Settings
 
 
 def _groups(fits: Sequence[_Fit]) -> list[list[int]]:
-    """Return the positions of fits that can take their steps together."""
+    """Return the positions of fits that can take their steps together.
+
+    By comparing, not by a dict: settings may hold values that have no hash.
+    """
     groups: list[list[int]] = []
     for i, fit in enumerate(fits):
         for group in groups:
@@ -278,7 +284,7 @@ def _train(fits: Sequence[_Fit], device: torch.device, trial: bool) -> list[Adve
     if len(fits) == 1:
         return [net]
     nets, first = [], 0
-    for fit in fits:
+    for fit in fits:  # networks of one fit lie side by side in the net
         members = range(first, first + len(fit.networks))
         nets.append(split_and_join.taken_out(net, members))
         first = members.stop
@@ -292,6 +298,7 @@ def _new_net(fits: Sequence[_Fit], device: torch.device, trial: bool = False) ->
     plan = _plan(of_each, length)
     callbacks = copy.deepcopy(list(of_each[0].callbacks))
     unobserved = len(fits) > 1 and not callbacks
+    # An interrupt would leave several fits half done, of which the caller could use none.
     return AdversarialNet(
         [network for fit in fits for network in fit.networks],
         plan=replace(plan, unobserved=unobserved, trial=trial or len(fits) > 1),

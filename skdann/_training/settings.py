@@ -157,6 +157,7 @@ class Settings:
             Class shares of the source, the target of the way back.
         """
         epochs = _epochs(self.max_epochs, _steps_of_a_pass(n_rows, batch_size))
+        # Rows are weighed on the way back only if they are on the way there.
         return replace(
             self,
             max_epochs=math.ceil(_WAY_BACK_EPOCHS * epochs),
@@ -200,7 +201,7 @@ def resolved(
     """
     n_rows = len(data.y_source) if n_rows is None else n_rows
     lambda_max, input_scaling = settings.lambda_max, settings.input_scaling
-    if settings.leaves_a_choice:  # without a choice, as strong as may be
+    if settings.leaves_a_choice:  # nobody has chosen: plain DANN, or the strongest candidate
         lambda_max = 1.0 if is_auto(lambda_max) else max(lambda_max)
     if is_auto(input_scaling):
         input_scaling = usual_scalings(data, settings.feature_extractor)[0]
@@ -261,11 +262,14 @@ def _epochs(max_epochs: Any, steps_of_a_pass: int) -> int:
 def _auto_batch_size(total_rows: int) -> int:
     smallest, largest = _AUTO_BATCH_SIZES
     rows = min(max(smallest, total_rows // _AUTO_BATCH_STEPS), largest)
-    return int(2 ** (rows.bit_length() - 1))
+    return int(2 ** (rows.bit_length() - 1))  # the next lower power of two
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Tell whether two values build the same; of two modules, whether they look the same."""
+    """Tell whether two values build the same; of two modules, whether they look the same.
+
+    A module is not equal to its own copy, and a pickle makes copies.
+    """
     return one is other or (type(one) is type(other) and str(one) == str(other))
 
 

@@ -44,7 +44,7 @@ def with_known_shares(
     Candidates that differ in nothing that matters to these networks share one estimate.
     """
     questions: list[_Question] = []
-    asked: list[int | None] = []
+    asked: list[int | None] = []  # for each of the settings, the number of its question
     for one, data in zip(settings, records, strict=True):
         if one.label_shift != "estimate" or data.X_target is None:
             asked.append(None)
@@ -83,7 +83,7 @@ def _answers(questions: Sequence[_Question]) -> list[tuple[float, ...]]:
     records = [training_fold(one.data, train) for one in questions for train, _ in one.folds]
     trained = fit_together(settings, records, trial=True) if settings else []
     answers, first = [], 0
-    for one in questions:
+    for one in questions:  # its networks lie side by side, one for each fold
         halves = trained[first : first + len(one.folds)]
         first += len(one.folds)
         answers.append(tuple(_estimate(one, halves).tolist()))
@@ -119,9 +119,11 @@ def estimated_shares(
     of_target : ndarray of shape (n_target, n_classes)
         Class probabilities of the target rows.
     """
+    # Column k: the mean prediction for source rows of class k.
     codes, confusion = data.y_source[rows], np.eye(len(data.classes))
     for code in np.unique(codes):  # a class without such a row counts as always recognised
         confusion[:, code] = of_source[codes == code].mean(axis=0)
+    # Sampling noise of the two means that are compared: few rows stay near the source's shares.
     noise = 1.0 / len(of_source) + 1.0 / len(of_target)
     predicted = of_target.mean(axis=0, dtype=np.float64)
     return regularised_shares(confusion, predicted, shares_of_source(data), noise)
