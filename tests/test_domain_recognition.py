@@ -29,7 +29,7 @@ def halves(load, change, columns=slice(None)):
     """Return source rows and labels and target rows and labels; the target is changed."""
     X, y = load(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(X))[:600]
-    X, y, half = X[order][:, columns].astype("f"), y[order], len(X) // 2
+    X, y, half = X[order][:, columns].astype("f"), y[order], len(order) // 2
     changed = change(X[half:], X.std(axis=0)).astype("f")
     return X[:half], y[:half], changed, y[half:]
 
@@ -78,7 +78,7 @@ class Told(DANNClassifier):
 def told_and_found(rows):
     """Return a classifier that knows every row's domain, and one that must recognise it."""
     Told.known = {row.tobytes(): code for code, X in enumerate((rows[0], rows[2])) for row in X}
-    return [kind(**SETTINGS).set_fit_request(X_tgt=True) for kind in (Told, DANNClassifier)]
+    return [kind(**SETTINGS) for kind in (Told, DANNClassifier)]
 
 
 # -- the room alone ------------------------------------------------------------------------------
@@ -342,8 +342,30 @@ def test_rows_that_look_like_the_source_only_as_a_whole_cause_one_warning(alike)
     clf.score(X, y, domain="target")
     clf.score(X, y, domain=np.zeros(len(y), dtype=int))
     # The cure of the message.
-    both = clone(clf).set_params(input_scaling="both").fit(X, y, X_tgt)
-    assert both.score(X, y) == both.score(X, y, domain="source")
+    told, _ = told_and_found(alike)
+    expected = cross_val_score(
+        told.set_params(max_epochs=2), X, y, cv=3, params={"X_tgt": (X_tgt,)}
+    )
+    scores = cross_val_score(
+        *(clf, X, y),
+        cv=3,
+        scoring=lambda clf, X, y: clf.score(X, y, domain="source"),
+        params={"X_tgt": (X_tgt,)},
+    )
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_the_share_that_is_missed_causes_a_warning():
+    found = recognition_of(normal(), normal(shift=1.5, seed=1))
+    assert 0.5 < found.rates["source"] < 0.95
+    new = normal(60, seed=2)
+    with pytest.warns(DomainWarning, match="of the 60 rows .* but some must be source rows"):
+        found.codes(new)
+    apart = recognition_of(normal(), normal(shift=4, seed=1))
+    assert apart.rates["source"] > 0.97
+    apart.codes(new)
+    few = np.concatenate([new[:2], normal(1000, shift=1.5, seed=3)])
+    assert 0 in found.codes(few)
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 100, 285])
@@ -401,9 +423,8 @@ def test_choice_and_report_say_the_domain(alike):
     clf.fit_transform(X, y, X_tgt)
 
 
-def test_without_a_source_rest_nothing_is_unclear(classifier):
+def test_what_looks_like_source_rows_must_be_a_sizeable_part(classifier):
     found = replace(classifier._recognition, source_rest=1.0, target_spread=0.01)
-    found._warn_if_unclear(np.full(50, -9.0), 100)
-    with pytest.warns(DomainWarning):
-        found._warn_if_unclear(np.full(50, 9.0), 100)
-    found._warn_if_unclear(np.full(50, 9.0), 501)  # less than a tenth of the call
+    assert not found._look_like_source(np.full(50, -9.0), 100)
+    assert found._look_like_source(np.full(50, 9.0), 100)
+    assert not found._look_like_source(np.full(50, 9.0), 501)

@@ -34,12 +34,14 @@ _STEPS, _ALL_STEPS = 8, 512
 _LARGEST_SCALED_VALUE = 8.0
 _L2_PENALTY = 2.0
 
-# When the rows of a call look like source rows only as a whole; see `_warn_if_unclear`.
+# When a call seems to hold more source rows than were recognised; see `_look_like_source`
+# and `_surely_missed`.
 _LEAST_BATCH = 10
 _LEAST_GAP = 0.5
 _STANDARD_ERRORS = 4.0
 _LIKE_SOURCE = 0.5
 _SHARE_OF_CALL = 0.1
+_LEAST_RECOGNISED, _MISSED_SHARE = 3, 0.03
 
 _ROWS_PER_CHUNK = 1024
 
@@ -113,8 +115,8 @@ class DomainRecognition:
     def codes(self, rows):
         """Return 0 for each row that is recognised as a source row, -1 for an unknown target's.
 
-        None stands for target rows only. What is said of a row never depends on the others; but
-        rows that look like source rows as a whole, and not one by one, cause a `DomainWarning`.
+        None stands for target rows only. What is said of a row never depends on the others; but a
+        call that as a whole seems to hold more source rows causes a `DomainWarning`.
 
         Parameters
         ----------
@@ -126,7 +128,10 @@ class DomainRecognition:
         """
         scores = self.scores(rows)
         is_source = scores > self.threshold
-        self._warn_if_unclear(scores[~is_source], len(scores))
+        rest = scores[~is_source]
+        missed = self._surely_missed(is_source.sum(), len(scores))
+        if missed or self._look_like_source(rest, len(scores)):
+            _warn(len(rest), len(scores), "some must be" if missed else "as a whole look like")
         return np.where(is_source, 0, -1) if is_source.any() else None
 
     def scores(self, rows):
@@ -138,33 +143,47 @@ class DomainRecognition:
             scores[at] = self.terms(_dense(rows[at], self.terms.columns)) @ self.weights
         return scores + self.intercept
 
-    def _warn_if_unclear(self, rest, n_rows):
-        """Warn if a sizeable part of a call counts as target rows and looks like source rows.
+    def _surely_missed(self, n_recognised, n_rows):
+        """Tell whether so many rows were recognised that a sizeable part of a call was missed.
+
+        Of the source rows the share ``1 - rates["source"]`` is missed; chance alone recognises few
+        of the target's.
+        """
+        chance = max(self.rates["target"], _TARGET_SHARE) * n_rows
+        if n_recognised < max(_LEAST_RECOGNISED, chance + _STANDARD_ERRORS * math.sqrt(chance)):
+            return False
+        missed = n_recognised * (1 / self.rates["source"] - 1)
+        return bool(missed > _MISSED_SHARE * n_rows)
+
+    def _look_like_source(self, rest, n_rows):
+        """Tell whether a sizeable part of a call counts as target rows and looks like source rows.
 
         `rest` are the scores of the rows that count as target rows.
         """
         gap = self.source_rest - self.target_rest
         if len(rest) < _LEAST_BATCH or gap < _LEAST_GAP * self.target_spread:
-            return
+            return False
         excess = expit(rest).mean() - self.target_rest
         error = self.target_spread * math.sqrt(1 / len(rest) + 1 / self.n_target)
         like_source = excess / gap
         share_of_call = min(like_source, 1.0) * len(rest) / n_rows
-        if (
-            excess < _STANDARD_ERRORS * error
-            or like_source < _LIKE_SOURCE
-            or share_of_call < _SHARE_OF_CALL
-        ):
-            return
-        warnings.warn(
-            f"{len(rest)} of the {n_rows} rows of X were taken for target rows, but as a whole "
-            "look more like source rows, and the two domains are scaled differently "
-            "(input_scaling='domain'). Say where rows are from: domain='source' or "
-            "domain='target'. Where that cannot be said, as in calibration or cross-validation, "
-            "fit with input_scaling='both', which scales all rows alike.",
-            DomainWarning,
-            stacklevel=5,
+        return bool(
+            excess > _STANDARD_ERRORS * error
+            and like_source > _LIKE_SOURCE
+            and share_of_call > _SHARE_OF_CALL
         )
+
+
+def _warn(n_rest, n_rows, what):
+    warnings.warn(
+        f"{n_rest} of the {n_rows} rows of X were taken for target rows, but {what} source rows, "
+        "and input_scaling='domain' scales those differently: predictions for them may be wrong. "
+        "Say where rows are from: domain='source' or domain='target'. In cross-validation and "
+        "searches: scoring=lambda clf, X, y: clf.score(X, y, domain='source'). Calibration, "
+        "stacking and self-training on source rows cannot say it: do not rely on them here.",
+        DomainWarning,
+        stacklevel=5,
+    )
 
 
 def fit_recognition(data):
