@@ -10,8 +10,8 @@ from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
 
-# If one fold is taken whole and another by less than this share, the rows cannot be a random draw
-# from whole folds.
+# If all rows of one fold are taken and less than this share of another, the rows cannot be a random
+# draw from whole folds.
 _UNEVEN = 0.6
 
 
@@ -98,18 +98,21 @@ class AlignedTarget(tuple):
         if isinstance(key, (int, np.integer, slice)):
             return super().__getitem__(key)
         folds = self._folds_of(key)
-        return tuple(
-            _safe_indexing(target, np.flatnonzero(np.isin(target_folds, folds)))
-            for target, target_folds in zip(self, self._target_folds, strict=True)
-        )
+        parts = []
+        for target, target_folds in zip(self, self._target_folds, strict=True):
+            in_folds = np.isin(target_folds, folds)
+            parts.append(_safe_indexing(target, np.flatnonzero(in_folds)))
+        return tuple(parts)
 
     def _folds_of(self, rows):
         """Return the folds that source rows come from.
 
         The rows are whole folds, or a random subset of whole folds as in `HalvingGridSearchCV`.
         """
+        # A mask or negative numbers become row numbers here, and repeated rows count once.
         rows = np.unique(np.arange(len(self._source_folds))[np.asarray(rows)])
         sizes = np.bincount(self._source_folds)
+        # The share of each fold's rows that is taken.
         taken = np.bincount(self._source_folds[rows], minlength=len(sizes)) / sizes
         shares = taken[taken > 0]  # of the folds that rows come from
         part_of_every_fold = len(shares) == len(taken) and min(taken) < 1
@@ -187,6 +190,7 @@ class DomainKFold(StratifiedKFold):
     """
 
     def __init__(self, n_splits=5, *, shuffle=True, random_state=None):
+        # `split` and `align_target` must make the same folds, so the seed is fixed here.
         if shuffle and not isinstance(random_state, (int, np.integer)):
             random_state = int(_generator(random_state).randint(2**31 - 1))
         super().__init__(n_splits=n_splits, shuffle=shuffle, random_state=random_state)
@@ -231,11 +235,11 @@ class DomainKFold(StratifiedKFold):
         [1. 2. 4. 6. 7. 8.] [0. 3. 5.]
         """
         targets = _indexable_domains(X_tgt)
-        return AlignedTarget(
-            targets, _fold_of_each_row(self, X, y), [self._target_folds(one) for one in targets]
-        )
+        target_folds = [self._target_folds(target) for target in targets]
+        return AlignedTarget(targets, _fold_of_each_row(self, X, y), target_folds)
 
     def _target_folds(self, target):
+        """Return the fold of each row of a target domain. They are drawn without any label."""
         n_rows = target.shape[0] if hasattr(target, "shape") else len(target)
         if n_rows < self.n_splits:
             raise ValueError(
@@ -370,6 +374,7 @@ def choose_adaptation(cv_results):
             "metadata routing enabled, scoring=adaptation_scoring() will do."
         )
     baseline = _first_without_adaptation(cv_results["params"])
+    # One value for each candidate: the mean over the test folds.
     means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_MARGINS}
     names = [str(one) for one in cv_results["params"]]
     return choose_from_search(means, names, baseline).index
@@ -381,6 +386,7 @@ def _first_without_adaptation(candidates):
     Names of parameters may have prefixes of steps, such as ``dannclassifier__lambda_max``.
     """
     for i, params in enumerate(candidates):
+        # Of "dannclassifier__lambda_max" the last part counts.
         values = {name.split("__")[-1]: value for name, value in params.items()}
         # lambda_max may be 0, a string or a tuple of candidates.
         without_lambda = "lambda_max" in values and values["lambda_max"] == 0

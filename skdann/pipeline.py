@@ -17,7 +17,10 @@ __all__ = ["DANNPipeline", "make_dann_pipeline"]
 
 
 def _final_step_has(method):
+    """Return a check for `available_if`: whether the last step has this method."""
+
     def check(pipeline):
+        # The AttributeError of the step itself says why it lacks the method.
         getattr(pipeline.steps[-1][1], method)
         return True
 
@@ -28,9 +31,9 @@ class DANNPipeline(Pipeline):
     """Pipeline that takes the target rows along, with and without metadata routing.
 
     `fit` fits the steps to the source, transforms the target by them, and passes both on to
-    the classifier in the last step. Nothing needs to be configured for that. What
-    scikit-learn's metadata routing is needed for are scorers that ask for the target, in a
-    search or in cross-validation.
+    the classifier in the last step. Nothing needs to be configured for that. Metadata routing
+    of scikit-learn must be enabled only if a scorer requests the target, in a search or in
+    cross-validation.
 
     Parameters
     ----------
@@ -39,7 +42,8 @@ class DANNPipeline(Pipeline):
         estimator that requests `X_tgt`.
 
     transform_input : tuple or list of str, default=("X_tgt",)
-        What the steps in front of the one that requests it transform.
+        Names of parameters of `fit` that are rows: each is transformed by the steps in front of
+        the one that requests it.
 
     memory : str or object with the joblib.Memory interface, default=None
         Caches the fitted transformers.
@@ -107,8 +111,8 @@ class DANNPipeline(Pipeline):
 
         X_tgt : as `X` with n_target rows, or a tuple of such, default=None
             Target rows, transformed by the steps in front of the last; a tuple has one element
-            per target domain. None is what it is to the last step: `DANNClassifier` trains on
-            the source alone, with a `SourceOnlyWarning`.
+            per target domain. With None, `DANNClassifier` trains on the source alone, with a
+            `SourceOnlyWarning`.
 
         **params : dict
             ``sample_weight`` of shape (n_source,) reaches the last step and no other, unless a
@@ -217,6 +221,7 @@ class DANNPipeline(Pipeline):
         if not isinstance(ind, slice):
             return part
         if part.steps and part.steps[-1] is self.steps[-1]:
+            # Pipeline makes slices without transform_input.
             return part.set_params(transform_input=self.transform_input)
         return Pipeline(part.steps, memory=self.memory, verbose=self.verbose)
 
@@ -231,6 +236,7 @@ class DANNPipeline(Pipeline):
         """
         router = super().get_metadata_routing()
         for name, route in router:
+            # A step that routes to others, such as a nested Pipeline, decides for itself.
             if isinstance(route.router, MetadataRequest):
                 wanted = name == self.steps[-1][0]
                 _decide_sample_weight(route.router.fit, wanted=wanted)
@@ -319,7 +325,7 @@ def _named(steps):
 
 
 def _check_step(step):
-    """Check that a step can stand in a Pipeline that takes the target along, or raise."""
+    """Check that a step can be part of a Pipeline that transforms the target too, or raise."""
     if isinstance(step, list):
         raise TypeError(
             "make_dann_pipeline takes steps one by one, got a list: write "
@@ -352,10 +358,10 @@ def _check_step(step):
 
 
 def _is_last(step):
-    """Tell whether a step is the classifier, and not a transformer that classifies besides.
+    """Tell whether a step is the classifier, and not a transformer that can also classify.
 
-    Selectors such as RFE, and LinearDiscriminantAnalysis, are classifiers that transform; of
-    those only one that takes `X_tgt` can be the last step.
+    RFE and LinearDiscriminantAnalysis, for example, are classifiers with a `transform`. Of such
+    steps only one that takes `X_tgt` can be the last.
     """
     if isinstance(step, str) or step is None or not is_classifier(step):
         return False
@@ -372,13 +378,17 @@ def _takes_target(step):
 
 
 def _decide_sample_weight(request, *, wanted):
-    """Say whether a method gets sample_weight, unless the user has."""
+    """Set whether a method requests sample_weight, unless the user has set it."""
+    # None: not set. No entry: the method has no such parameter.
     if request.requests.get("sample_weight", wanted) is None:
         request.add_request(param="sample_weight", alias=wanted)
 
 
 def _routing(of=True):
-    """Enable metadata routing in this thread while the context lasts, if there is any to route."""
+    """Return a context with metadata routing enabled, if `of` is not empty.
+
+    Without metadata, scikit-learn's configuration stays as it is. Only this thread is affected.
+    """
     if not of:
         return contextlib.nullcontext()
     return sklearn.config_context(enable_metadata_routing=True)
@@ -393,4 +403,5 @@ def _with_target(X, X_tgt, params):
             f"X_tgt was aligned with the folds of {X_tgt.shape[0]} source rows, but X has "
             f"{_num_samples(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
         )
+    # A tuple, because scikit-learn would index an array that has as many rows as X.
     return {**params, "X_tgt": X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)}

@@ -1,16 +1,16 @@
-"""Batches: the training record to minibatches of half source, half target rows.
+"""Batches: minibatches of half source, half target rows, made from the training record.
 
-Rows are gathered step by step from where they are, by indices that are drawn for many steps at
-once; sparse rows become dense step by step. The source half depends on the source
-alone: an epoch is one pass over the source rows, and target rows join it in an endless
-shuffled cycle of their own.
+The indices of rows are drawn for many steps at once. The rows themselves are copied step by step;
+sparse rows become dense then. An epoch is one pass over the source rows. Target rows are taken
+from a shuffled cycle of their own, which does not end with the epoch. So the source half of a
+batch does not depend on the target.
 
 **What networks that train together share.** k networks take a step on one `Batch` with a leading
-axis of length k. Its ``X`` may have fewer elements along that axis: networks whose rows come from
-the same arrays, drawn by generators with equal seeds, share one *slot* of ``X``, and the rows are
-gathered once. `slots_of` assigns slots by equal keys; numbers are never compared. Scaled rows
-(`BatchScaling`) and dropout masks (`StackedObjective`) are shared in the same way. Codes and
-weights are small: each network always has its own.
+axis of length k. If two of them take the same rows of the same arrays in the same order, they share
+one element of ``X``, called a *slot*, and the rows are copied once. So ``X`` may have fewer than k
+elements. `slots_of` finds equal rows by keys (which arrays, which seeds), and never compares the
+numbers in them. Scaled rows (`BatchScaling`) and dropout masks (`StackedObjective`) are shared in
+the same way. Labels, domains and weights are small: each network has its own.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from torch import Tensor
 from skdann._data.record import TrainingData, at_rows
 from skdann._data.tensors import RowBlock, Rows, RowTables
 
-# Indices, codes and weights (and sparse rows) are prepared for as many steps as take about this.
+# Indices, codes and weights (and sparse rows) of many steps are prepared together, in about this
+# much memory.
 _BLOCK_BYTES = 8 * 2**20
 
-# Of the index, codes and weights of a row.
+# Memory for the index, codes and weights of one row.
 _INDEX_BYTES = 64
 
 
@@ -54,7 +55,7 @@ class Batch(NamedTuple):
     def of(self, network: int, slot: int | None = None) -> Batch:
         """Return the batch of one network, out of one with a leading axis.
 
-        `slot` is where along that axis of ``X`` its rows are, if not at `network`.
+        `slot` is the position of its rows along that axis of ``X``; None means `network`.
         """
         X, *rest = self
         at_network: list[Any] = [None if value is None else value[network] for value in rest]
@@ -70,7 +71,7 @@ class DomainBatches:
     batch_size : int
         Source rows in a batch; smaller where the source has fewer rows.
     source_order, target_order : numpy.random.Generator
-        Where the order of rows comes from.
+        They draw the order of the rows.
     tables : RowTables
         Holds the rows on the device, for all batches that share them.
     order : hashable, default=None
@@ -102,7 +103,7 @@ class DomainBatches:
 
     def __len__(self) -> int:
         """Return the number of gradient steps in an epoch."""
-        return -(-len(self.data.y_source) // self.n_source)
+        return -(-len(self.data.y_source) // self.n_source)  # rounded up
 
     @property
     def has_target(self) -> bool:
@@ -111,7 +112,7 @@ class DomainBatches:
 
     @property
     def fields(self) -> tuple[bool, ...]:
-        """Which optional fields its batches have: only batches with the same can be stacked."""
+        """Which optional fields its batches have; only batches with the same fields are stacked."""
         weights = self.data.label_weight, self.data.domain_weight
         return (self.has_target, *(weight is not None for weight in weights))
 
@@ -121,6 +122,7 @@ class DomainBatches:
         if self._order is None:
             return id(self)
         data = self.data
+        # Arrays are compared by identity: to compare their values would cost a pass over the data.
         arrays: list[Any] = [data.X_source, data.source_rows]
         if self.has_target:
             arrays += [data.X_target, data.target_rows, data.target_domain]
@@ -140,7 +142,9 @@ class DomainBatches:
         row_bytes = _INDEX_BYTES
         X: Rows = self.data.X_source
         if sparse.issparse(X):
+            # A stored value takes 4 bytes (float32), and its column number 4 more.
             row_bytes += 8 * X.nnz // X.shape[0]
+        # A step has n_source source rows and as many target rows.
         return max(1, _BLOCK_BYTES // (2 * self.n_source * row_bytes))
 
     def take(self, n_steps: int) -> _Taken:
@@ -164,11 +168,13 @@ class DomainBatches:
         label_weight = _taken(data.label_weight, taken.source, shape)
         if taken.target is None or data.target_domain is None:
             return [y, label_weight, None, None]
+        # (n_steps, 2 * n_source): the source half is domain 0, then the codes of the target rows.
         domain = np.concatenate(
             [np.zeros_like(y), data.target_domain[taken.target].reshape(shape)], axis=1
         )
         domain_weight = _taken(data.domain_weight, taken.source, shape)
         if domain_weight is not None:
+            # Only source rows can have weights; each target row counts 1.
             domain_weight = np.concatenate([domain_weight, np.ones_like(domain_weight)], axis=1)
         return [y, label_weight, domain, domain_weight]
 
@@ -201,7 +207,7 @@ class StackedBatches:
         self._batches = batches
         keys: list[Hashable] = [one.rows_key if shared else i for i, one in enumerate(batches)]
         self.slots, first_networks = slots_of(keys)
-        # The batches that draw the rows of each slot.
+        # For each slot, the batches of its first network draw the rows.
         self._drawn = [batches[i] for i in first_networks]
 
     def __iter__(self) -> Iterator[Batch]:
@@ -210,17 +216,21 @@ class StackedBatches:
             batches.reshuffle()
         n_steps = len(self._batches[0])
         at_once = min(batches._steps_per_block() for batches in self._drawn)
+        # The networks share the memory of a block.
         at_once = max(1, at_once // len(self._batches))
         for start in range(0, n_steps, at_once):
             yield from self._block(min(at_once, n_steps - start))
 
     def _block(self, n_steps: int) -> Iterator[Batch]:
+        """Yield the batches of the next steps, whose indices are drawn together."""
+        # One element for each slot: row numbers, and the rows with these numbers.
         taken = [batches.take(n_steps) for batches in self._drawn]
         rows = [batches.block(one) for batches, one in zip(self._drawn, taken, strict=True)]
-        of_networks = [
-            batches.columns(taken[slot])
-            for batches, slot in zip(self._batches, self.slots, strict=True)
-        ]
+        # One element for each network: its four fields after X.
+        of_networks = []
+        for batches, slot in zip(self._batches, self.slots, strict=True):
+            of_networks.append(batches.columns(taken[slot]))
+        # One element for each field: the values of all networks, (n_steps, k, n).
         columns = [self._of_all_networks(column) for column in zip(*of_networks, strict=True)]
         for step in range(n_steps):
             at_step: list[Any] = [None if column is None else column[step] for column in columns]
@@ -230,6 +240,7 @@ class StackedBatches:
         """Return the rows of one step, (n_slots, n, *row_shape), source first, in new memory."""
         first = self._batches[0]
         n = first.n_source
+        # len(rows[0]) is 2 with target rows, and 1 without.
         shape = len(rows), len(rows[0]) * n, *first.data.row_shape
         X = torch.empty(shape, device=first.tables.device)
         for slot, domains in enumerate(rows):
@@ -242,6 +253,7 @@ class StackedBatches:
         values = [value for value in column if value is not None]
         if not values:
             return None
+        # A single network needs no copy.
         stack = values[0][:, None] if len(values) == 1 else np.stack(values, axis=1)
         return torch.from_numpy(stack).to(self._batches[0].tables.device)
 
@@ -263,7 +275,7 @@ def slots_of(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:
 
 
 def with_leading_axis(batches: Sequence[Batch]) -> Batch:
-    """Return some batches as one, with a leading axis along which they lie."""
+    """Return some batches stacked as one, with a leading axis of length ``len(batches)``."""
 
     def along_axis(values: Sequence[Tensor | None]) -> Tensor | None:
         first = values[0]
@@ -286,13 +298,14 @@ class _ShuffledCycle:
         self._rest = np.empty(0, dtype=np.int64)
 
     def reshuffle(self) -> None:
-        """Start a new pass, whatever is left of the last."""
+        """Start a new pass; rows that are left of the last one are dropped."""
         self._rest = self._generator.permutation(self._n_rows)
 
     def take(self, count: int) -> np.ndarray:
         """Return the next `count` row numbers."""
         parts = []
         while count > len(self._rest):
+            # Take what is left of this pass, then go on with the next.
             parts.append(self._rest)
             count -= len(self._rest)
             self.reshuffle()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import sparse
 
-# Statistics of columns take so much memory at once, and at least 64 rows.
+# Rows are summed up in blocks of about this much memory, of at least 64 rows.
 _BLOCK_BYTES = 4 * 2**20
 
 
@@ -25,6 +25,7 @@ def column_moments(X, rows=None, weight=None):
     mean, deviation : float64 ndarray of shape X.shape[1:]
     """
     n_rows = X.shape[0] if rows is None else len(rows)
+    # Weights with sum 1: then mean = sum(share * x), and variance = sum(share * x**2) - mean**2.
     share = np.full(n_rows, 1.0 / n_rows) if weight is None else weight / np.sum(weight)
     total = square = 0.0
     origin = None
@@ -33,15 +34,18 @@ def column_moments(X, rows=None, weight=None):
         at = slice(start, start + size)
         block = X[at if rows is None else rows[at]]
         if sparse.issparse(block):
+            # Values that are not stored are 0 and add nothing to either sum.
             shares, values = share[at][_row_of_each(block)], block.data.astype(np.float64)
             total += np.bincount(block.indices, shares * values, minlength=X.shape[1])
             square += np.bincount(block.indices, shares * values**2, minlength=X.shape[1])
             continue
         block = block.reshape(len(block), -1).astype(np.float64)
-        origin = block[0].copy() if origin is None else origin  # large means cost no digits
+        # Shifted by the first row: a large mean would cost digits in the difference of squares.
+        origin = block[0].copy() if origin is None else origin
         block -= origin
         total += share[at] @ block
         square += share[at] @ np.square(block, out=block)
+    # Rounding can make the variance of a constant column negative.
     deviation = np.sqrt(np.maximum(square - total**2, 0.0)).reshape(X.shape[1:])
     mean = total if origin is None else total + origin
     return mean.reshape(X.shape[1:]), deviation

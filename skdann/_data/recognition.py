@@ -1,7 +1,9 @@
-"""Recognition: which rows of unknown domain are source rows, each row judged by itself.
+"""Recognition: which rows of unknown domain are source rows.
 
-After ``input_scaling="domain"`` a network wants to know where a row is from. scikit-learn's tools
-show a classifier source rows without saying so, in cross-validation, calibration or stacking.
+With ``input_scaling="domain"`` each domain is scaled by statistics of its own, so `predict` must
+know the domain of a row. In cross-validation, calibration and stacking, scikit-learn passes source
+rows to `predict` without saying so. Here a logistic regression recognises them. It judges each row
+alone, so the result does not depend on which other rows are in the call.
 """
 
 from __future__ import annotations
@@ -18,27 +20,28 @@ from sklearn.linear_model import LogisticRegression
 from skdann._data.record import at_rows
 from skdann.exceptions import DomainWarning, warn_caller
 
-# A row counts as a source row above the score that this share of the target rows exceeds.
+# This share of the target rows may be mistaken for source rows. It determines the threshold.
 _TARGET_SHARE = 0.005
-# Nothing is recognised where fewer of the source rows than this would be.
+# If a smaller share of the source rows than this would be recognised, none is.
 _LEAST_POWER = 0.5
 
-# Rows of each domain that are looked at; fewer than the least tell nothing.
+# How many rows of each domain are used. With fewer than the least there is no recognition.
 _MOST_ROWS, _LEAST_ROWS = 1000, 10
 _N_FOLDS = 5
 _MOST_COLUMNS, _LEAST_COLUMNS = 256, 16
 _COLUMNS_PER_BLOCK = 1024
-# Steps of a column, and of all columns together.
+# The values of a column are cut into this many parts; with many columns into fewer, so that all
+# columns together have at most 512.
 _STEPS, _ALL_STEPS = 8, 512
 _LARGEST_SCALED_VALUE = 8.0
 _L2_PENALTY = 2.0
 
 # When a call seems to hold more source rows than were recognised; see `_look_like_source`
 # and `_surely_missed`.
-_LEAST_BATCH = 10
-_LEAST_GAP = 0.5
+_LEAST_BATCH = 10  # rows
+_LEAST_GAP = 0.5  # between the domains' mean probabilities, in deviations of the target's
 _STANDARD_ERRORS = 4.0
-_LIKE_SOURCE = 0.5
+_LIKE_SOURCE = 0.5  # share of the rest
 _SHARE_OF_CALL = 0.1
 _LEAST_RECOGNISED, _MISSED_SHARE = 3, 0.03
 
@@ -47,15 +50,16 @@ _ROWS_PER_CHUNK = 1024
 
 @dataclass(frozen=True)
 class RowTerms:
-    """What is seen of a row: of each column its scaled value, the square, and steps.
+    """The inputs of the logistic regression: for each column its scaled value, square, and steps.
 
-    Steps, the sign of a value minus an edge, are for columns that are not normal: they tell
-    single values and tails apart, and an outlier moves them no further than any other value.
+    A step is half the sign of a value minus an edge. Values and squares can show that a mean or a
+    variance differs. Steps can show any other difference in distribution, such as a value that is
+    frequent in one domain only, and outliers have no more influence on them than other values.
 
     Attributes
     ----------
     columns : int64 ndarray of shape (n_columns,)
-        Positions in a row that has been made flat.
+        Positions in a flattened row.
     mean, factor : float32 ndarray of shape (n_columns,)
         The mean of both domains, and 1 / deviation; 0 for a constant column.
     edges : float32 ndarray of shape (n_edges, n_columns)
@@ -69,6 +73,7 @@ class RowTerms:
     def __call__(self, values):
         """Return float32 of shape (n_rows, n_terms); `values` are the rows' chosen columns."""
         scaled = _scaled(values, self.mean, self.factor)
+        # The divisors bring all terms to similar sizes, as the L2 penalty is the same for all.
         steps = [np.sign(values - edge) / 2 for edge in self.edges]
         return np.concatenate([scaled, np.square(scaled) / 4, *steps], axis=1)
 
@@ -79,9 +84,10 @@ class RowTerms:
 
 @dataclass(frozen=True)
 class DomainRecognition:
-    """Source rows among rows of unknown domain, recognised one by one.
+    """A fitted classifier that recognises source rows among rows of unknown domain.
 
-    The score of a row is the log-odds of a source row, where both domains are equally frequent.
+    The score of a row is the log-odds that it is a source row, if both domains have the same
+    frequency.
 
     Attributes
     ----------
@@ -89,16 +95,17 @@ class DomainRecognition:
     weights : float32 ndarray of shape (n_terms,)
     intercept : float
     threshold : float
-        Rows with a higher score are source rows; infinite if none is to be recognised.
+        Rows with a higher score count as source rows. Infinite if none is to be recognised.
     rates : dict
-        ``"source"`` and ``"target"``: the share of rows of either domain that count as source
-        rows, estimated on rows that a fit had not seen.
+        ``"source"`` and ``"target"``: the share of each domain's rows with a score above the
+        threshold, estimated by cross-validation.
     source_rest, target_rest : float
-        Mean probability of a source row, among the rows of a domain below the threshold.
+        The mean probability of being a source row (by the score), over the rows of each domain that
+        are not above the threshold.
     target_spread : float
-        The deviation of the latter.
+        Standard deviation of this probability over those target rows.
     n_target : int
-        Target rows that these numbers come from.
+        Number of target rows in these estimates.
     """
 
     terms: RowTerms
@@ -114,8 +121,8 @@ class DomainRecognition:
     def codes(self, rows):
         """Return 0 for each row that is recognised as a source row, -1 for an unknown target's.
 
-        None if all are target rows. The code of a row never depends on the other rows; but a
-        call that as a whole seems to hold more source rows causes a `DomainWarning`.
+        None if no row is recognised. The code of a row never depends on the other rows. But if the
+        rows together show that some source rows were not recognised, there is a `DomainWarning`.
 
         Parameters
         ----------
@@ -134,7 +141,7 @@ class DomainRecognition:
         return np.where(is_source, 0, -1) if is_source.any() else None
 
     def scores(self, rows):
-        """Return float64 of shape (n_rows,)."""
+        """Return the log-odds of a source row: float64 of shape (n_rows,)."""
         n_rows = rows.shape[0]
         scores = np.empty(n_rows)
         for start in range(0, n_rows, _ROWS_PER_CHUNK):
@@ -143,27 +150,32 @@ class DomainRecognition:
         return scores + self.intercept
 
     def _surely_missed(self, n_recognised, n_rows):
-        """Tell whether the rows recognised show that a sizeable part of a call was missed.
+        """Tell whether the number of recognised rows shows that many others were missed.
 
-        Of the source rows the share ``1 - rates["source"]`` is missed; chance alone recognises few
-        of the target's.
+        If more rows are recognised than target rows could be by mistake, some are source rows. Then
+        a share ``1 - rates["source"]`` of the source rows was missed.
         """
+        # The number of target rows recognised by mistake: about a Poisson variable, whose variance
+        # is its mean.
         chance = max(self.rates["target"], _TARGET_SHARE) * n_rows
         if n_recognised < max(_LEAST_RECOGNISED, chance + _STANDARD_ERRORS * math.sqrt(chance)):
             return False
+        # n_recognised = rate * n_source, and missed = (1 - rate) * n_source.
         missed = n_recognised * (1 / self.rates["source"] - 1)
         return bool(missed > _MISSED_SHARE * n_rows)
 
     def _look_like_source(self, rest, n_rows):
-        """Tell whether a sizeable part of a call counts as target rows and looks like source rows.
+        """Tell whether many of the rows that count as target rows look like source rows.
 
-        `rest` are the scores of the rows that count as target rows.
+        `rest` are the scores of the rows that count as target rows, out of `n_rows`.
         """
         gap = self.source_rest - self.target_rest
         if len(rest) < _LEAST_BATCH or gap < _LEAST_GAP * self.target_spread:
             return False
         excess = expit(rest).mean() - self.target_rest
+        # Standard error of the difference between two means: of these rows, and of the target.
         error = self.target_spread * math.sqrt(1 / len(rest) + 1 / self.n_target)
+        # A mixture with a share s of source rows has the mean target_rest + s * gap.
         like_source = excess / gap
         share_of_call = min(like_source, 1.0) * len(rest) / n_rows
         return bool(
@@ -185,9 +197,9 @@ def _warn(n_rest, n_rows, what):
 
 
 def fit_recognition(data):
-    """Return the `DomainRecognition` of a record; None without rows enough of each domain.
+    """Return the `DomainRecognition` of a record, or None if a domain has too few rows.
 
-    It depends on the record alone, not on a random state, and on all target domains together.
+    All target domains count as one. The result depends on the record only, not on a random state.
 
     Parameters
     ----------
@@ -196,6 +208,7 @@ def fit_recognition(data):
     if data.X_target is None:
         return None
     generator = np.random.default_rng(0)  # which rows are looked at, and in which fold
+    # Source rows of weight 0 do not count.
     weighted = None if data.domain_weight is None else np.flatnonzero(data.domain_weight > 0)
     n_source = len(data.y_source)
     source_at = _drawn(np.arange(n_source) if weighted is None else weighted, generator)
@@ -213,13 +226,16 @@ def _drawn(positions, generator):
 
 
 def _fit(source, target):
-    """Return the recognition from rows in a random order.
+    """Return the recognition, fitted on rows in a random order.
 
-    Its weights are the mean of those of the folds, and so is its score: what is known of the scores
-    out of fold then holds for new rows, a little on the safe side.
+    For each fold, a logistic regression is fitted to the others and scores that fold. The result is
+    the mean of these regressions. So the scores of the folds are like those of new rows, which a
+    mean of regressions recognises a little better than a single one.
     """
-    fold_s, fold_t = (np.arange(rows.shape[0]) % _N_FOLDS for rows in (source, target))
-    folds = [(fold_s != f, fold_t != f) for f in range(_N_FOLDS)]
+    # The rows are in a random order, so every fifth row makes a random fold.
+    fold_of_source = np.arange(source.shape[0]) % _N_FOLDS
+    fold_of_target = np.arange(target.shape[0]) % _N_FOLDS
+    # Columns that a fold did not choose get the weight 0 in its regression.
     chosen = _telling_columns(source, target)
     columns = np.unique(np.concatenate(chosen))
     values = _dense(source, columns), _dense(target, columns)
@@ -228,7 +244,8 @@ def _fit(source, target):
     column_of_each = terms.column_of_each()
     source_scores, target_scores = np.empty(len(of_source)), np.empty(len(of_target))
     weights, intercept = np.zeros(len(column_of_each)), 0.0
-    for (seen_s, seen_t), of_fold in zip(folds, chosen, strict=True):
+    for fold, of_fold in enumerate(chosen):
+        seen_s, seen_t = fold_of_source != fold, fold_of_target != fold
         used = np.isin(column_of_each, of_fold)
         w, b = _logistic(of_source[seen_s][:, used], of_target[seen_t][:, used])
         source_scores[~seen_s] = of_source[~seen_s][:, used] @ w + b
@@ -256,22 +273,27 @@ def _judged(terms, weights, intercept, source_scores, target_scores):
         },
         source_rest=float(source_rest.mean()) if len(source_rest) else 1.0,
         target_rest=float(target_rest.mean()),
-        # Where domains are apart target rows hardly vary: a few odd ones must not cause alarm.
+        # If the domains are far apart, target rows hardly vary, and a few odd rows would seem to be
+        # many standard errors away. They must not cause a warning.
         target_spread=max(float(target_rest.std()), 0.01),
         n_target=len(target_scores),
     )
 
 
 def _threshold(target_scores):
-    """Return the score that a new target row exceeds with probability `_TARGET_SHARE`; not below 0.
+    """Return the score that a new target row exceeds with probability `_TARGET_SHARE`, at least 0.
 
-    By the rank among the scores, which holds for any distribution. Too few rows have no such rank:
-    there it is the highest score, or what a normal distribution says, if that is more.
+    It is a quantile of the scores, which holds for any distribution. If there are too few scores
+    for this quantile, it is the highest score or the quantile of a normal distribution, whichever
+    is higher.
     """
     n = len(target_scores)
+    # Of n + 1 scores in a random order, the last exceeds the k-th smallest of the others with
+    # probability 1 - k / (n + 1).
     rank = math.ceil((n + 1) * (1 - _TARGET_SHARE))
     threshold = np.sort(target_scores)[min(rank, n) - 1]
     if rank > n - 1:
+        # Prediction interval of one more normal value: its end is mean + t * s * sqrt(1 + 1 / n).
         error = target_scores.std(ddof=1) * math.sqrt(1 + 1 / n)
         normal = target_scores.mean() + student.ppf(1 - _TARGET_SHARE, n - 1) * error
         threshold = max(threshold, normal)
@@ -279,10 +301,11 @@ def _threshold(target_scores):
 
 
 def _telling_columns(source, target):
-    """Return for each fold the columns that tell the domains apart in the rows of the others.
+    """Return for each fold the columns that differ most between the domains.
 
-    All columns, unless they are very many. Then those whose mean, or mean square, differs most, in
-    standard errors, and by more than the largest of as many columns of noise would.
+    Up to 256 columns are all used. Of more columns, those are chosen whose mean or mean square
+    differs by the most standard errors, and by more than is expected of the largest of as many
+    columns of noise. The rows of the fold itself are left out, so that its scores stay unbiased.
     """
     n_columns = math.prod(source.shape[1:])
     if n_columns <= _MOST_COLUMNS:
@@ -293,31 +316,43 @@ def _telling_columns(source, target):
         values = _dense(source, at), _dense(target, at)
         standard = _standard(*values)
         differences[:, at] = _differences(*(_scaled(rows, *standard) for rows in values))
+    # The largest of n standard normal values is about sqrt(2 * log(n)).
     noise = math.sqrt(2 * math.log(n_columns))
     chosen = []
     for of_fold in differences:
+        # A stable sort, so that the choice among equal columns does not depend on the platform.
         most = np.argsort(-of_fold, kind="stable")[:_MOST_COLUMNS]
         chosen.append(np.sort(most[: max(_LEAST_COLUMNS, (of_fold[most] > noise).sum())]))
     return chosen
 
 
 def _differences(source, target):
-    """Return how far each column's moments differ, without each fold: (n_folds, n_columns)."""
+    """Return how many standard errors each column's moments differ by: (n_folds, n_columns).
+
+    Row f is computed without the rows of fold f.
+    """
     (mean_s, error_s), (mean_t, error_t) = map(_moments_without_fold, (source, target))
     apart = np.abs(mean_s - mean_t) / np.sqrt(error_s + error_t + 1e-12)
-    return apart.max(axis=0)
+    return apart.max(axis=0)  # the larger of the two: of the mean and of the mean square
 
 
 def _moments_without_fold(values):
-    """Return mean and squared standard error of values and their squares, without each fold.
+    """Return the means of values and of their squares, and the squared standard errors of both.
 
-    Both of shape (2, n_folds, n_columns).
+    Both arrays have the shape (2, n_folds, n_columns): first for the values, then for the squares.
+    Element f of the second axis is computed without the rows of fold f.
     """
     squares = np.square(values)
-    powers = values, squares, np.square(squares)
-    sums = np.stack([[one[f::_N_FOLDS].sum(axis=0) for f in range(_N_FOLDS)] for one in powers])
-    n_rows = len(values) - np.array([len(values[f::_N_FOLDS]) for f in range(_N_FOLDS)])[:, None]
+    fourth_powers = np.square(squares)
+    sums, n_rows = [], []
+    for f in range(_N_FOLDS):
+        fold = slice(f, None, _N_FOLDS)
+        sums.append([power[fold].sum(axis=0) for power in (values, squares, fourth_powers)])
+        n_rows.append([len(values) - len(values[fold])])
+    # (3, n_folds, n_columns): the sums within each fold. All folds minus one leave the others.
+    sums, n_rows = np.stack(sums, axis=1), np.array(n_rows)
     mean, square, fourth = (sums.sum(axis=1, keepdims=True) - sums) / n_rows
+    # var(x) = E[x**2] - E[x]**2, and the same for the squares.
     variances = np.stack([square - mean**2, fourth - square**2])
     return np.stack([mean, square]), np.maximum(variances, 0) / n_rows
 
@@ -325,6 +360,8 @@ def _moments_without_fold(values):
 def _terms_of(columns, source, target):
     """Return the terms of some columns, given their values in rows of both domains."""
     n_steps = min(_STEPS, _ALL_STEPS // len(columns))
+    # The edges are quantiles of as many rows of one domain as of the other. "lower" makes each edge
+    # a value that occurs, so that a frequent value equals the edge and has a step of 0.
     n_rows = min(len(source), len(target))
     edges = np.quantile(
         np.concatenate([source[:n_rows], target[:n_rows]]),
@@ -336,16 +373,18 @@ def _terms_of(columns, source, target):
 
 
 def _standard(source, target):
-    """Return what columns are shifted and multiplied by; each domain has half the weight."""
+    """Return mean and 1 / deviation of each column; each domain has half the weight."""
     mean = sum(rows.mean(axis=0, dtype=np.float64) for rows in (source, target)) / 2
     square = sum(np.square(rows - mean).mean(axis=0) for rows in (source, target)) / 2
     deviation = np.sqrt(square)
+    # Below this, what varies is only rounding error of a constant column.
     varies = deviation > 1e-6 * (np.abs(mean) + np.finfo(np.float32).tiny)
     factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
     return mean.astype(np.float32), factor.astype(np.float32)
 
 
 def _scaled(values, mean, factor):
+    # Clipped: one outlier must not decide the sums of fourth powers, or the score of a row.
     return np.clip((values - mean) * factor, -_LARGEST_SCALED_VALUE, _LARGEST_SCALED_VALUE)
 
 
@@ -359,7 +398,7 @@ def _logistic(source, target):
 
 
 def _dense(rows, columns):
-    """Return some columns of rows that are made flat: float32 of shape (n_rows, n_columns)."""
+    """Return some columns of flattened rows: dense float32 of shape (n_rows, n_columns)."""
     if sparse.issparse(rows):
         return rows[:, columns].toarray()
     flat = rows.reshape(len(rows), -1)

@@ -16,8 +16,9 @@ class TrainingData:
     ----------
     X_source : float32 ndarray of shape (n_rows, ...) or CSR of shape (n_rows, n_features)
     source_rows : int64 ndarray of shape (n_source,) or None
-        Which rows of `X_source` count, in the order of the fields below; None for all. So rows
-        can be held out, or several fits share one `X_source`, without a copy of it.
+        Positions in `X_source` of the rows that are used, in the order of the fields below; None
+        for all. So rows can be held out, or several fits can use the same `X_source`, without a
+        copy of it.
     y_source : int64 ndarray of shape (n_source,)
         Codes: positions in `classes`.
     label_weight, domain_weight : float32 ndarray of shape (n_source,) or None
@@ -67,6 +68,7 @@ def selected_rows(
     data: TrainingData, source: np.ndarray, target: np.ndarray | None
 ) -> TrainingData:
     """Return the data with some of its rows; `X_source` and `X_target` are shared."""
+    # A selection without any target row has no target.
     X_target = target_domain = target_rows = None
     if target is not None and target.any() and data.target_domain is not None:
         X_target, target_domain = data.X_target, data.target_domain[target]
@@ -85,5 +87,8 @@ def selected_rows(
 
 
 def at_rows(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
-    """Return where in the array the rows are whose positions among those that count are given."""
+    """Return positions in the whole array, for positions among the used rows.
+
+    `rows` are the used rows, as `TrainingData.source_rows`; None means that all are used.
+    """
     return positions if rows is None else rows[positions]

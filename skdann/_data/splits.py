@@ -14,8 +14,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from skdann._data.listing import shortened
 from skdann._data.record import TrainingData, selected_rows
 
-# A share of the rows is held out as some of at most this many folds of whole groups, or as one of
-# more where the share is smaller.
+# To hold out a share of the rows in whole groups, they are divided into at most this many folds,
+# and some of the folds are held out. For a share of less than a tenth there are more folds.
 _MAX_FOLDS = 10
 
 
@@ -77,9 +77,11 @@ def hold_out(
         return _hold_out_groups(codes, fraction, generator, groups)
     held = np.zeros(len(codes), dtype=bool)
     counts = np.bincount(codes)
+    # Drawn within each code, so that the shares of classes (or domains) stay as they are.
     for code in np.flatnonzero(counts):
         n_held = min(round(fraction * counts[code]), counts[code] - 1)
         held[generator.permutation(np.flatnonzero(codes == code))[:n_held]] = True
+    # The share was rounded to 0 rows for each code.
     if not held.any() and counts.max() > 1:
         held[generator.choice(np.flatnonzero(codes == counts.argmax()))] = True
     return held
@@ -117,10 +119,15 @@ def stratified_folds(
     for code in np.unique(codes):
         rows = generator.permutation(np.flatnonzero(codes == code))
         if len(rows) > 1:
+            # Each class goes on at the fold where the last one ended: folds get equally many rows.
             fold_of[rows] = (next_fold + np.arange(len(rows))) % n_folds
             next_fold += len(rows)
-    pairs = [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
-    return [(train, held_out) for train, held_out in pairs if len(held_out)]
+    pairs = []
+    for fold in range(n_folds):
+        held = fold_of == fold
+        if held.any():
+            pairs.append((np.flatnonzero(~held), np.flatnonzero(held)))
+    return pairs
 
 
 def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> list:
@@ -139,6 +146,7 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
     list of (train, held_out), int ndarrays of row numbers
     """
     try:
+        # Splitters read only the number of rows of X.
         return list(splitter.split(np.zeros((len(codes), 1)), codes, groups))
     except ValueError as error:
         if groups is None and "groups" in str(error):
@@ -152,6 +160,7 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
 def _hold_out_groups(
     codes: np.ndarray, fraction: float, generator: np.random.Generator, groups: np.ndarray
 ) -> np.ndarray:
+    # 0.2 is 1 of 5 folds, 0.3 is 3 of 10, 0.05 is 1 of 20.
     share = Fraction(fraction).limit_denominator(max(_MAX_FOLDS, round(1 / fraction)))
     folds = _group_folds(codes, max(2, share.denominator), generator, groups)
     n_held = min(round(fraction * len(folds)), len(folds) - 1)
@@ -165,6 +174,7 @@ def _group_folds(
     codes: np.ndarray, n_folds: int, generator: np.random.Generator, groups: np.ndarray
 ) -> list[np.ndarray]:
     """Return the held-out rows of each fold as masks; empty folds are left out."""
+    # Groups that hold a whole class are always in the training rows.
     eligible = ~np.isin(groups, _only_groups_of_classes(codes, groups))
     rows = np.flatnonzero(eligible)
     n_groups = len(np.unique(groups[rows]))
@@ -174,6 +184,7 @@ def _group_folds(
         return [eligible]
     # scikit-learn refuses more folds than the largest class has rows.
     n_folds = min(n_folds, n_groups, int(np.bincount(codes[rows]).max()))
+    # No class has two rows left. Then each group is a fold of its own.
     if n_folds < 2:
         return [eligible & (groups == group) for group in np.unique(groups[rows])]
     seed = int(generator.integers(2**31))
@@ -204,7 +215,7 @@ def _only_groups_of_classes(codes: np.ndarray, groups: np.ndarray) -> list[int]:
 def _without_last_groups_of_classes(
     held: np.ndarray, codes: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
-    """Return the mask less one group of each class that it would hold out whole."""
+    """Return the mask without one group of each class of which it holds out all rows."""
     held = held.copy()
     for code in np.unique(codes):
         rows = codes == code

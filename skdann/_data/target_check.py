@@ -1,8 +1,8 @@
-"""Whether the target can have passed the steps that the source passed, such as a scaler.
+"""A check whether the target passed the same steps as the source, such as a scaler.
 
-A scaler leaves marks in the rows that it was fitted to: columns of mean 0, deviation 1, minimum
-0, median 0 ..., or rows of length 1. Where the source bears such marks, and the target looks like
-numbers that nothing was done to, the target was most likely forgotten. No label is looked at.
+A scaler leaves marks in the rows that it was fitted to: columns of mean 0, deviation 1, minimum 0
+or median 0, or rows of length 1. If the source has such marks and the target looks like raw
+numbers, the caller has most likely forgotten to scale the target. No label is used.
 
 ``benchmarks/target_check.py`` measures false alarms and what is found.
 """
@@ -23,11 +23,11 @@ _MAX_ROWS, _MAX_COLUMNS = 20_000, 256
 # The decimals of values, and which values there are, are looked at in fewer rows.
 _MAX_ROWS_OF_VALUES = 2_000
 
-# How exactly a scaler's mark must be there; rounding to float32 moves it by less.
+# Tolerance of a scaler's marks; rounding to float32 moves them by less.
 _MARK = 1e-4
 # Below these numbers of target rows, of columns and of values, chance is too likely.
 _FEWEST_ROWS, _FEWEST_COLUMNS, _FEWEST_VALUES = 20, 3, 10
-# Where QuantileTransformer cuts the normal distribution on both sides.
+# QuantileTransformer clips the normal distribution at plus and minus this.
 _NORMAL_END = 5.1993
 _EPS = float(np.finfo(np.float32).eps)
 _NO_DECIMALS_FOUND = 9
@@ -38,8 +38,8 @@ _DECIMAL_SHARE = 0.5
 _ONE_SIDED_SHARE = 0.8
 _FAR_SHARE, _FAR_SHIFT, _FAR_RATIO = 0.7, 3.0, 4.0
 _LEAST_SPREAD = 0.3
-# Whatever was done to the source: a scaler in front of the source alone moves most columns by
-# far more than a real shift does.
+# For the rule that needs no mark in the source: if only the source was scaled, most columns differ
+# by far more than after a real shift.
 _WILD_SHARE, _WILD_SHIFT = 0.25, 10.0
 
 
@@ -88,7 +88,7 @@ def find_mismatch(data: TrainingData) -> Mismatch | None:
     n_targets = int(data.target_domain.max())
     for domain in range(1, n_targets + 1):
         rows = np.flatnonzero(data.target_domain == domain)
-        if not len(rows):
+        if not len(rows):  # all rows of this domain may be held out
             continue
         name = "X_tgt" if n_targets == 1 else f"X_tgt[{domain - 1}]"
         target = _Target(data.X_target, at_rows(data.target_rows, rows), source)
@@ -100,7 +100,11 @@ def find_mismatch(data: TrainingData) -> Mismatch | None:
 
 
 class _Source:
-    """Statistics of the source's columns, and which columns bear a scaler's mark."""
+    """Statistics of the source's columns, and which columns have a scaler's mark.
+
+    `mean`, `deviation` and `varies` have the shape (n_features,). The other arrays describe the
+    columns in `looked_at`: at most 256, none of them constant.
+    """
 
     def __init__(self, data: TrainingData) -> None:
         X = data.X_source
@@ -122,6 +126,7 @@ class _Source:
         self.scaled = np.zeros(len(at), dtype=bool)
         for mean, deviation in moments:
             self.centred |= np.abs(mean) < _MARK * deviation
+            # StandardScaler divides by n; pandas' std and others divide by n - 1.
             unbiased = deviation * np.sqrt(n_rows / (n_rows - 1))
             self.scaled |= (np.abs(deviation - 1) < _MARK) | (np.abs(unbiased - 1) < _MARK)
         # Grey values and shares lie in [0, 1] without a scaler, so that mark is a weak one.
@@ -130,8 +135,9 @@ class _Source:
         self.in_unit_range = (
             self.scaled & ~of_moments & (np.abs(self.block) <= 1 + _MARK).all(axis=0)
         )
-        # Of columns in one unit, such as principal components, the small ones may move far.
-        # (Rounding may hide the mark of the smallest.)
+        # Columns that are centred but not scaled have one unit, such as principal components. Small
+        # ones may move by many of their own deviations. (Most, not all: rounding may hide the mark
+        # of the smallest.)
         self.in_one_unit = self.centred.sum() > len(at) / 2 and self.scaled.sum() < len(at) / 10
         self.marked = self.centred | self.scaled
         values = self.block[_spread_over(np.arange(len(self.block)), _MAX_ROWS_OF_VALUES)]
@@ -140,17 +146,19 @@ class _Source:
     def _mark_ranges(self, *, is_sample: bool) -> None:
         """Mark columns with the range of a scaler or of QuantileTransformer.
 
-        Of a sample the extreme rows may be missing, so a range within the scaler's will do.
+        A sample may lack the extreme rows, so its range may be a little smaller than the scaler's.
         """
         if not self.block.size:
             return
         least, most = self.block.min(axis=0), self.block.max(axis=0)
         slack = 0.25 if is_sample else _MARK
         largest = np.maximum(-least, most)
+        # MinMaxScaler, MaxAbsScaler, then QuantileTransformer with a normal distribution.
         zero_to_one = (np.abs(least) < slack) & (least > -_MARK)
         self.scaled |= zero_to_one & (most > 1 - slack) & (most < 1 + _MARK)
         self.scaled |= (largest > 1 - slack) & (largest < 1 + _MARK)
         self.scaled |= (np.abs(least + _NORMAL_END) < 0.01) & (np.abs(most - _NORMAL_END) < 0.01)
+        # RobustScaler: median 0, and 1 between the quartiles.
         low, median, high = np.percentile(self.block, [25, 50, 75], axis=0)
         slack = 0.05 if is_sample else _MARK
         robust = (np.abs(median) < slack) & (np.abs(high - low - 1) < slack)
@@ -191,16 +199,17 @@ def _other_row_length(source: _Source, target: _Target, name: str) -> Mismatch |
 
 
 def _fewer_decimals(source: _Source, target: _Target, name: str) -> Mismatch | None:
-    """Compare decimals: raw numbers have few, scaled ones many, and other values altogether."""
+    """Compare decimals: raw numbers have few, scaled ones have many."""
     nonzero = (target.values != 0).any(axis=0)
     # A column of whole numbers was left alone by the scaler, as counts of 0 and 1 are.
     can_tell = source.marked & nonzero & (source.decimals > 0)
-    # Where the target keeps to [-1, 1] as well, nothing need have been done to either.
+    # If both domains lie in [-1, 1], perhaps neither was scaled.
     can_tell &= ~source.in_unit_range | (np.abs(target.values) > 1 + _MARK).any(axis=0)
     fewer = np.flatnonzero(can_tell & (target.decimals < source.decimals))
     columns, n_values = [], 0
     for column in fewer:
         distinct = np.unique(target.values[:, column])
+        # Columns that hold the source's own values passed the same steps, however round they are.
         if _share_known(target.values[:, column], source.values[:, column]) <= 0.5:
             columns.append(column)
             n_values += len(distinct)
@@ -220,10 +229,12 @@ def _one_sided(source: _Source, target: _Target, name: str) -> Mismatch | None:
     both = source.centred & (target.deviation[source.looked_at] > 0)
     if not _enough(both, target):
         return None
+    # Of those, columns in which the source has values on both sides.
     both &= (source.block.min(axis=0) < 0) & (source.block.max(axis=0) > 0)
     one = both & ((target.block.min(axis=0) >= 0) | (target.block.max(axis=0) <= 0))
     if one.sum() <= _ONE_SIDED_SHARE * max(both.sum(), 1):
         return None
+    # One factor for all columns: a whole domain in other units, which is a real shift.
     if _spread_of_ratios(source, target, both) < _LEAST_SPREAD:
         return None
     return Mismatch(
@@ -234,12 +245,13 @@ def _one_sided(source: _Source, target: _Target, name: str) -> Mismatch | None:
 
 
 def _other_spread(source: _Source, target: _Target, name: str) -> Mismatch | None:
-    """Compare deviations with those of a scaled source: raw columns have one of their own each."""
+    """Compare means and deviations: those of raw columns are far from those of scaled columns."""
     at = source.looked_at
-    # Columns of whole numbers were left alone; a column of zeros in a few rows says nothing.
+    # Columns of whole numbers were not scaled. A constant target column shows nothing.
     compared = source.scaled & (source.decimals > 0) & (target.deviation[at] > 0)
     if not _enough(compared, target):
         return None
+    # In deviations of the source's column.
     shift = np.abs(target.mean - source.mean)[at] / source.deviation[at]
     ratio = target.deviation[at] / source.deviation[at]
     far = (shift > _FAR_SHIFT) | (ratio > _FAR_RATIO) | (ratio < 1 / _FAR_RATIO)
@@ -256,9 +268,10 @@ def _other_spread(source: _Source, target: _Target, name: str) -> Mismatch | Non
 
 
 def _wildly_off(source: _Source, target: _Target, name: str) -> Mismatch | None:
-    """Find columns wildly off the source's, whatever the source went through."""
+    """Find columns that are extremely far from the source's, with or without a scaler's mark."""
     deviation = source.deviation
     if source.in_one_unit:
+        # One unit for all columns: the root mean square of their deviations.
         deviation = np.full_like(deviation, np.sqrt(np.mean(deviation**2)))
     unit = _WILD_SHIFT * np.where(source.varies, deviation, 1.0)
     off = (np.abs(target.mean - source.mean) > unit) | (target.deviation > unit)
@@ -306,7 +319,8 @@ def _dense_block(X, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 def _row_lengths(X, rows: np.ndarray) -> list[np.ndarray]:
     """Return the lengths of the rows in two norms of a Normalizer, l2 and l1.
 
-    The third, the largest value, is 1 in many rows that were never normalised: any truth value.
+    The third norm, the largest value, is not used: it is 1 in many rows that were never normalised,
+    such as rows of zeros and ones.
     """
     block = abs(X[_spread_over(rows, _MAX_ROWS_OF_VALUES)]).astype(np.float64)
     if sparse.issparse(block):
@@ -316,7 +330,7 @@ def _row_lengths(X, rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _decimals(values: np.ndarray) -> np.ndarray:
-    """Return how many decimals the values of each column have, as float32 can tell.
+    """Return how many decimals the values of each column have, up to rounding to float32.
 
     Parameters
     ----------
@@ -331,8 +345,10 @@ def _decimals(values: np.ndarray) -> np.ndarray:
     found = np.full(values.shape[1], _NO_DECIMALS_FOUND)
     if not values.size:
         return found
+    # Half a unit in the last place, and a little more.
     rounding = 0.6 * _EPS * np.abs(values)
     largest = np.abs(values).max(axis=0)
+    # Downwards, so that the smallest number of decimals that will do is written last.
     for n_decimals in range(7, -1, -1):
         unit = 10.0**n_decimals
         steps = values * unit
@@ -343,8 +359,9 @@ def _decimals(values: np.ndarray) -> np.ndarray:
 
 
 def _share_known(values: np.ndarray, known: np.ndarray) -> float:
-    """Return the share of the values other than 0 that are, up to rounding, among known ones."""
+    """Return the share of the nonzero values that equal a known value, up to rounding."""
     values, known = values[values != 0], np.unique(known)
+    # The nearest known value is one of the two neighbours in the sorted order.
     right = np.searchsorted(known, values).clip(0, len(known) - 1)
     left = (right - 1).clip(0)
     distance = np.minimum(np.abs(known[right] - values), np.abs(known[left] - values))

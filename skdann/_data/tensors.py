@@ -11,8 +11,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-# A chunk of rows takes about an eighth of this, so that its rows and what a network computes from
-# them stay in the processor's cache.
+# A chunk of rows takes about an eighth of this, so that the rows and the activations that a network
+# computes from them fit in the processor's cache.
 _BLOCK_BYTES = 8 * 2**20
 
 # A chunk has at least this many rows, however wide: each chunk loads all weights of the network.
@@ -69,6 +69,7 @@ class RowTables:
         """Return some rows of `X`, for many steps."""
         if sparse.issparse(X):
             return _SparseBlock(X[rows])
+        # The array is kept with its table, so that no other array can get the same id.
         if id(X) not in self._tables:
             self._tables[id(X)] = X, _tensor_view(X).to(self.device)
         return _DenseBlock(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
@@ -89,6 +90,7 @@ def row_chunks(
         positions = slice(start, min(start + step, n_rows))
         chunk = X[positions if rows is None else rows[positions]]
         dense = chunk.toarray() if sparse.issparse(chunk) else chunk
+        # Only a slice of a dense array is a view; indexing by `rows` and `toarray` make copies.
         shared = copy and rows is None and dense is chunk
         yield positions, _tensor_view(np.array(dense) if shared else dense).to(device)
 

@@ -12,7 +12,8 @@ from skdann._classifier import DANNClassifier
 from skdann._data.splits import hold_out
 from skdann.metrics._scorer_base import ScoredDomains
 
-MIN_ROWS = 15  # of each domain: a third is held out, one row for each of five folds
+# Of each domain: a third is held out, which leaves one row for each of five folds.
+MIN_ROWS = 15
 
 _HELD_OUT = 1 / 3
 
@@ -59,8 +60,8 @@ class FittedPair:
 def without_adaptation(classifier):
     """Return an unfitted clone that learns nothing from target rows.
 
-    Input scaling and class weights, which may depend on the target, stay as they are: they are not
-    learned by the network.
+    Input scaling and class weights stay as they are, although they may depend on target rows: the
+    network does not learn them.
     """
     return clone(classifier).set_params(lambda_max=0, target_information=0)
 
@@ -71,7 +72,7 @@ def read_rows_of_report(classifier, X, y, X_tgt):
     targets = X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)
     if not targets or any(one is None for one in targets):
         raise ValueError("X_tgt is None or empty. Pass the target rows that fit was given.")
-    # One at a time: `rows` returns all targets of one ScoredDomains together.
+    # One ScoredDomains for each target, as its method `rows` concatenates all its targets.
     parts = [ScoredDomains(classifier, X, y, one, needed_by="The report") for one in targets]
     fitted = getattr(parts[0].last, "best_estimator_", parts[0].last)
     if not isinstance(fitted, DANNClassifier):
@@ -99,10 +100,12 @@ def fit_pair(rows, seed):
     -------
     FittedPair
     """
+    # One mask for the source, then one for each target domain.
     held_out = [_third_of_each(rows.y, seed)]
     for target in rows.targets:
         held_out.append(_third_of_each(np.zeros(_num_samples(target)), seed + 1))
     trained = _selected(rows, [~mask for mask in held_out])
+    # Both networks get the lambda and the scaling that fit chose, and so differ in adaptation only.
     adapted = clone(rows.fitted).set_params(
         lambda_max=rows.fitted.lambda_max_, input_scaling=rows.fitted.input_scaling_, verbose=0
     )
@@ -131,6 +134,7 @@ def _selected(rows, masks):
 
 
 def _sliceable(rows):
+    """Return rows that can be indexed by row numbers: other sparse formats become CSR."""
     return rows.tocsr() if sparse.issparse(rows) else rows
 
 
@@ -146,6 +150,7 @@ def _check(rows):
     if len(rows.y) != n_source:
         raise ValueError(f"X has {n_source} rows, but y has {len(rows.y)} labels.")
     found, counts = np.unique(rows.y, return_counts=True)
+    # One row of each class is held out of every three.
     if not np.array_equal(found, rows.fitted.classes_) or counts.min() < 3:
         raise ValueError(
             f"y must have three rows or more of each class in {rows.fitted.classes_.tolist()}, "

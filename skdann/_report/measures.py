@@ -19,6 +19,7 @@ _MAX_ROWS = 2000  # of each domain, for classifiers that predict the domain
 
 _N_TREES = 30
 
+# Bootstrap samples of the distance between class shares.
 _N_BOOTSTRAP = 200
 
 
@@ -44,12 +45,14 @@ def domain_measures(rows, pair, seed):
     matrices = {"inputs": (_matrix(source, seed), _matrix(target, seed))}
     matrices["reweighted"] = _matrix(source, seed, drawn), matrices["inputs"][1]
     own_accuracy = {}
+    # Embeddings only of rows that the networks have not seen: a network can memorise its rows.
     for name, network in pair.networks.items():
         outputs = pair.held_out.seen_by(network)
         embeddings = outputs.features("embedding")
         matrices[name] = tuple(_matrix(embedding, seed) for embedding in embeddings)
         own_accuracy[name] = _own_domain_accuracy(outputs)
     own_accuracy["trained"] = _own_domain_accuracy(pair.trained.seen_by(pair.networks["adapted"]))
+    # Without any difference the accuracy is 0.5, up to sampling noise.
     accuracy, chance_limit = {}, {}
     for name, (of_source, of_target) in matrices.items():
         with_forest = name not in pair.networks
@@ -89,7 +92,8 @@ def prediction_measures(rows, pair):
         reverse[name] = ReverseValidation()(network, held_out.source, held_out.y, rows.targets)
     # 1 for a row that only the source-only network has right, -1 for one that only the adapted has.
     lost = right["source_only"].astype(int) - right["adapted"]
-    deviation = np.sqrt(np.abs(lost).sum())  # of the sum, if each sign is as likely
+    # If both signs are equally likely, n of them have a sum with variance n (a sign test).
+    deviation = np.sqrt(np.abs(lost).sum())
     return {
         "agreement": float((labels["source_only"] == labels["adapted"]).mean()),
         "source_accuracy": {name: float(one.mean()) for name, one in right.items()},
@@ -104,9 +108,9 @@ def _domain_accuracy(source, target, seed, with_forest):
     if with_forest:
         forest = ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, random_state=seed)
         classifiers.append(forest.set_params(class_weight="balanced"))
-    distances = [
-        proxy_a_distance(source, target, classifier=one, random_state=seed) for one in classifiers
-    ]
+    distances = []
+    for classifier in classifiers:
+        distances.append(proxy_a_distance(source, target, classifier=classifier, random_state=seed))
     return 0.5 + max(distances) / 4  # distance = 4 * accuracy - 2
 
 
@@ -114,6 +118,7 @@ def _own_domain_accuracy(outputs):
     """Return the accuracy of a network's own domain classifier, both domains weighted equally."""
     source = outputs.source("predict_domain_proba")
     target = outputs.target("predict_domain_proba")
+    # The probability is that of a target row.
     return float(((source < 0.5).mean() + (target >= 0.5).mean()) / 2)
 
 
@@ -131,6 +136,7 @@ def _share_measures(rows, pair, seed):
         "classes": classes,
         "source_shares": shares,
         "target_shares": found,
+        # Total variation: half the sum of the absolute differences.
         "share_distance": float(np.abs(found - shares).sum() / 2),
         "share_limit": float(np.mean(chance) + DEVIATIONS * np.std(chance)),
     }
@@ -139,13 +145,15 @@ def _share_measures(rows, pair, seed):
 def _share_distances_by_chance(proba_source, y, classes, shares, n_target, n_source, seed):
     """Return bootstrapped distances between class shares of two domains that have the same.
 
-    Source rows drawn with replacement take the place of the target. The rows from which the errors
-    of the classifier are measured are drawn anew as well, and so are the source's own shares.
+    Source rows, drawn with replacement, are used as the target. The labelled rows that show the
+    errors of the classifier are drawn again too, and so are the source's own shares. So the
+    distances vary as much as sampling alone makes them.
     """
     rng = np.random.default_rng(seed)
     rows_of_class = [np.flatnonzero(y == label) for label in classes]
     distances = []
     for _ in range(_N_BOOTSTRAP):
+        # Within each class, so that no class is without rows.
         measured = np.concatenate(
             [rng.choice(of_class, len(of_class)) for of_class in rows_of_class]
         )
@@ -159,12 +167,13 @@ def _share_distances_by_chance(proba_source, y, classes, shares, n_target, n_sou
 
 
 def _drawn_by_shares(y, shares, classes, seed):
-    """Return as many source rows as can be drawn, none twice, with the given class shares.
+    """Return the numbers of as many source rows as can be drawn with the given class shares.
 
-    If that is too few to predict the domain from, all rows are returned.
+    No row is drawn twice. If there are fewer than 15, all rows are returned.
     """
     rng = np.random.default_rng(seed)
     rows_of_class = [rng.permutation(np.flatnonzero(y == label)) for label in classes]
+    # The class with the fewest rows for its share limits the number of rows.
     size = np.inf
     for of_class, share in zip(rows_of_class, shares, strict=True):
         if share > 0:

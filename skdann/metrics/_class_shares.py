@@ -30,6 +30,8 @@ def regularised_shares(
     noise : float
         Weight of the regularisation towards `source_shares`.
     """
+    # Three blocks of rows: (confusion - predicted), sqrt(noise) * (I - source_shares), and ones.
+    # The right side is 0 for the first two blocks and 1 for the last.
     regulariser = np.sqrt(noise) * (np.eye(len(predicted)) - source_shares[:, np.newaxis])
     mixture = confusion - predicted[:, np.newaxis]
     rows = np.vstack([mixture, regulariser, np.ones(len(predicted))])
@@ -37,6 +39,7 @@ def regularised_shares(
     return shares / shares.sum()
 
 
+# Of the method "em": it stops when no share changes by more than the tolerance.
 _MAX_STEPS = 1000
 
 _TOLERANCE = 1e-6
@@ -116,7 +119,10 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
     source_shares = np.bincount(codes) / len(codes)
     if method == "em":
         return _expectation_maximization(target, source_shares)
-    confusion = np.column_stack([source[codes == k].mean(axis=0) for k in range(source.shape[1])])
+    # Column k is the mean prediction for the source rows of class k: the matrix A of the docstring.
+    mean_of_class = [source[codes == k].mean(axis=0) for k in range(source.shape[1])]
+    confusion = np.column_stack(mean_of_class)
+    # The sampling variance of a share is about 1 / n for each of the two samples.
     noise = 1.0 / len(source) + 1.0 / len(target)
     return regularised_shares(confusion, target.mean(axis=0), source_shares, noise)
 
@@ -157,7 +163,7 @@ def _found_labels(labels):
     """Return the sorted labels, or raise if one is missing or can't be compared."""
     try:
         found = np.unique(labels)
-        complete = not (found != found).any()
+        complete = not (found != found).any()  # NaN differs from itself
     except TypeError:
         complete = False
     if not complete:

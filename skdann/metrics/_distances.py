@@ -81,6 +81,7 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
         classifier = default_domain_classifier(rows, class_weight="balanced")
     # With routing, scikit-learn 1.6 needs params to be a dict.
     wrong = cross_val_predict(classifier, rows, domain, cv=folds, params={}) != domain
+    # The mean of the two domains' error rates: a larger domain does not count more.
     error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
     return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
 
@@ -139,6 +140,7 @@ def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
         bandwidth = _typical_distance(stack_domains(source, target)[0])
     else:
         check_positive(bandwidth, "bandwidth")
+    # MMD**2 = mean k(s, s') + mean k(t, t') - 2 * mean k(s, t). Rounding can make it negative.
     within = _mean_kernel(source, source, bandwidth) + _mean_kernel(target, target, bandwidth)
     return max(float(within - 2.0 * _mean_kernel(source, target, bandwidth)), 0.0)
 
@@ -185,6 +187,7 @@ def coral_distance(X_source, X_target):
     for name, rows in (("X_source", source), ("X_target", target)):
         if rows.shape[0] < 2:
             raise ValueError(f"{name} has one row, but a covariance needs at least two.")
+    # Squared Frobenius norm of C_S - C_T, divided by 4 * d**2.
     difference = _covariance(source) - _covariance(target)
     return float(np.sum(difference**2) / (4.0 * len(difference) ** 2))
 
@@ -212,10 +215,11 @@ def domain_folds(domain, cv, random_state):
 
 
 def _covariance(rows):
-    """Return the unbiased covariance matrix of the columns."""
+    """Return the unbiased covariance matrix of the columns, (n_columns, n_columns)."""
     n_rows = rows.shape[0]
     mean = np.asarray(rows.mean(axis=0)).reshape(1, -1)
-    if sparse.issparse(rows):  # centring would make it dense
+    if sparse.issparse(rows):
+        # Centring would make the rows dense, so (X.T @ X - n * mean.T @ mean) / (n - 1).
         return ((rows.T @ rows).toarray() - n_rows * mean.T @ mean) / (n_rows - 1)
     centred = rows - mean
     return centred.T @ centred / (n_rows - 1)
@@ -229,10 +233,9 @@ def _squared_distances(left, right):
 
 def _mean_kernel(left, right, bandwidth):
     """Return the mean value of the Gaussian kernel over all pairs of a left and a right row."""
-    total = sum(
-        np.exp(distances / (-2.0 * bandwidth**2)).sum()
-        for distances in _squared_distances(left, right)
-    )
+    total = 0
+    for squared in _squared_distances(left, right):
+        total = total + np.exp(squared / (-2.0 * bandwidth**2)).sum()
     return total / (left.shape[0] * right.shape[0])
 
 
@@ -244,19 +247,20 @@ def _typical_distance(rows):
     # rounding.
     largest = 5.0 * float(row_norms(rows, squared=True).max())
     # The matrix of distances holds a 0 for each row with itself, and each pair twice. So the
-    # median of the pairs stands behind n_rows zeros and twice half of the pairs.
+    # median of the pairs comes after n_rows zeros and twice the smaller half of the pairs.
     squared = _ranked_distance(rows, n_rows + 2 * (n_pairs // 2), largest)
     if squared <= _ROUNDING * largest:
+        # Each pair is in the matrix twice, hence 2 * n_pairs.
         squared = sum(block.sum() for block in _squared_distances(rows, rows)) / (2 * n_pairs)
     # All rows are equal: any bandwidth gives the kernel value 1.
     return math.sqrt(squared) if squared > _ROUNDING * largest else 1.0
 
 
 def _ranked_distance(rows, rank, largest):
-    """Return the squared distance at a position in the sorted order of all.
+    """Return the squared distance at position `rank` in the sorted order of all distances.
 
-    All distances would not fit in memory. A histogram tells which of 1024 bins holds the position;
-    that bin is divided again, until so few distances lie in it that they can be sorted.
+    All distances may not fit in memory. So a histogram of 1024 bins shows which bin contains the
+    position. That bin is divided again, until the distances in it are few enough to be sorted.
 
     Parameters
     ----------
@@ -266,11 +270,12 @@ def _ranked_distance(rows, rank, largest):
     largest : float
         Upper bound of the squared distances.
     """
-    low, high = 0.0, largest  # the distance lies in between
+    low, high = 0.0, largest  # the distance that is looked for lies in between
     n_below = 0  # distances below `low`
     while high - low > _ROUNDING * largest:
         counts, edges = _histogram(rows, low, high)
         n_up_to_bin = n_below + np.cumsum(counts)
+        # The first bin up to which there are more than `rank` distances.
         chosen = int(np.searchsorted(n_up_to_bin, rank, side="right"))
         low, high = edges[chosen], edges[chosen + 1]
         n_below = int(n_up_to_bin[chosen] - counts[chosen])
@@ -293,7 +298,7 @@ def _histogram(rows, low, high):
 
     Distances outside [low, high] are not counted.
     """
-    counts = 0
+    counts = 0  # becomes an array of shape (1024,)
     for distances in _squared_distances(rows, rows):
         in_block, edges = np.histogram(distances, bins=1024, range=(low, high))
         counts = counts + in_block

@@ -18,6 +18,7 @@ def read_domains(**domains):
     """
     rows = [read_float64_rows(X, argument) for argument, X in domains.items()]
     first = next(iter(domains))
+    # The first argument is what the others are compared with.
     names, width = _column_names(domains[first]), rows[0].shape[1]
     for (argument, X), matrix in zip(domains.items(), rows, strict=True):
         if matrix.shape[1] != width:

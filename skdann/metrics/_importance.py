@@ -118,8 +118,9 @@ def density_ratio_weights(
         proba = cross_val_predict(
             classifier, rows, domain, cv=folds, method="predict_proba", params={}
         )
-        proba = proba[domain == 0]
+        proba = proba[domain == 0]  # (n_source, 2)
     else:
+        # These rows are new to the classifier, so it needs no folds.
         proba = clone(classifier).fit(rows, domain).predict_proba(to_weigh)
     return _ratios(proba, source.shape[0] / target.shape[0], clip, normalize)
 
@@ -159,6 +160,7 @@ def effective_sample_size(weights):
     """
     weights = _read_weights(weights)
     share = weights / weights.max()  # squares of tiny or huge weights would leave the float range
+    # Kish: (sum of w)**2 / sum of w**2
     return float(share.sum() ** 2 / (share**2).sum())
 
 
@@ -261,6 +263,7 @@ def deep_embedded_validation(losses, weights):
     losses = _read_numbers(losses, "losses")
     _check_length(losses, "losses", weights)
     weighted = weights * losses
+    # The slope is -eta: cov(w * loss, w) / var(w). The true mean of the weights is 1.
     correction = _slope(weights, weighted) * (weights.mean() - 1.0)
     return float(weighted.mean() - correction)
 
@@ -290,11 +293,12 @@ def _ratios(proba, size_ratio, clip, normalize):
     clip : float or None
     normalize : bool
     """
+    # By Bayes' rule p_T(x) / p_S(x) = P(target | x) / P(source | x) * n_source / n_target.
     in_source = np.maximum(proba[:, 0], np.finfo(np.float64).eps)  # no division by 0
     weights = proba[:, 1] / in_source * size_ratio
     if clip is not None:
-        # Before the division by the mean: one huge weight would raise the mean, and with it a limit
-        # that is relative to the mean.
+        # Clipped before the division by the mean. Otherwise one huge weight would raise the mean,
+        # and a limit relative to it would rise too.
         weights = np.minimum(weights, clip)
     if not weights.any():
         raise ValueError(
@@ -307,9 +311,11 @@ def _ratios(proba, size_ratio, clip, normalize):
 
 def _slope(x, y):
     """Return the slope of the regression of y on x, or 0 if x is constant."""
+    # Weights are >= 0, so x.max() is their scale; a smaller range than this is rounding error.
     if np.ptp(x) <= 1e-12 * x.max():
         return 0.0
     centred = x - x.mean()
+    # cov(x, y) / var(x): the factors 1 / n cancel.
     return (centred @ (y - y.mean())) / (centred @ centred)
 
 

@@ -260,10 +260,12 @@ def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
     if n_rows < 2:
         raise ValueError("features_or_proba has one row, but neighbours need at least two rows.")
     total = 0.0
+    # A block of similarities has shape (n_block, n_rows): all of them may not fit in memory.
     for block in row_blocks(n_rows, n_rows):
         similarity = safe_sparse_dot(rows[block], rows.T, dense_output=True) / temperature
         # A row is not its own neighbour.
         similarity[np.arange(len(similarity)), np.arange(n_rows)[block]] = -np.inf
+        # The entropy of a row's distribution over its neighbours.
         total += entr(softmax(similarity, axis=1)).sum()
     return float(total / n_rows)
 

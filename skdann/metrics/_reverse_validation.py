@@ -78,6 +78,7 @@ class ReverseValidation(TargetScorer):
         """Return the labels of the source rows, learned from those predicted for the target."""
         source, target = domains.rows()
         predicted = np.asarray(domains.target("predict"))
+        # No classifier can be fitted to a single class.
         if len(np.unique(predicted)) == 1:
             return np.full(_num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted), domains.labels())

@@ -264,12 +264,10 @@ class ScoredDomains:
         # Codes of target domains are known only if the estimator was fitted with as many.
         known = getattr(self.last, "n_domains_", None) == len(self._rows_target) + 1
         codes = range(1, len(self._rows_target) + 1) if known else [None] * len(self._rows_target)
-        return _stack(
-            [
-                self._call(method, rows, code)
-                for rows, code in zip(self._rows_target, codes, strict=True)
-            ]
-        )
+        outputs = []
+        for rows, code in zip(self._rows_target, codes, strict=True):
+            outputs.append(self._call(method, rows, code))
+        return _stack(outputs)
 
     def _call(self, method, rows, code):
         """Call a method of the last step; code 0 is the source, None an unknown target."""
@@ -279,6 +277,7 @@ class ScoredDomains:
                 f"{self._needed_by} needs {method}, which {type(self.last).__name__} doesn't have. "
                 "Use a classifier that has it; CalibratedClassifierCV adds predict_proba to others."
             )
+        # Other classifiers than ours do not know domains.
         if not takes(call, "domain"):
             return call(rows)
         return call(rows, domain="target" if code is None else code or "source")

@@ -287,7 +287,9 @@ class DeepEmbeddedValidationScorer(_ImportanceScorer):
         if self.loss != "log":
             raise ValueError(f'loss must be "log" or "zero_one", got {self.loss!r}.')
         proba = np.asarray(domains.source("predict_proba"), dtype=float)
+        # is_class is True only in the column of the row's label, so the sum picks that column.
         proba_of_label = (proba * domains.is_class()).sum(axis=1)
+        # A probability of 0 would make the loss infinite.
         return -np.log(np.maximum(proba_of_label, np.finfo(np.float32).eps))
 
 
