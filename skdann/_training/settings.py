@@ -18,6 +18,7 @@ from scipy import sparse
 from skdann._data.moments import column_moments
 from skdann._data.record import TrainingData
 from skdann._network.network import Architecture
+from skdann._network.scaling import SCALINGS
 from skdann._torch.randomness import entropy_of
 from skdann.schedules import Schedule, lambda_schedule, lr_schedule
 
@@ -277,14 +278,32 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _check_candidates(classifier: Any) -> None:
-    """Refuse candidates of the scaling beside a single lambda: there is nothing to compare with."""
+    """Check the candidates that a user gives, one by one and together."""
     scalings, lambdas = classifier.input_scaling, classifier.lambda_max
+    if isinstance(scalings, list | tuple):
+        known = (None, *SCALINGS)
+        if not scalings or not all(one in known for one in scalings):
+            raise ValueError(
+                f"input_scaling={scalings!r} must hold at least one candidate, each of them one of "
+                f"{known}."
+            )
     if isinstance(scalings, list | tuple) and isinstance(lambdas, numbers.Real):
+        # A single lambda leaves no network without adaptation to compare with.
         raise ValueError(
             f"input_scaling={scalings!r} gives candidates to choose from, but "
             f"lambda_max={lambdas!r} is a single value. Give candidates of both, such as "
-            f"lambda_max=(0, {lambdas!r}), or "
-            f"a single input_scaling, such as {scalings[0]!r}."
+            f"lambda_max=(0, {lambdas!r}), or a single input_scaling, such as {scalings[0]!r}."
+        )
+    if isinstance(lambdas, str | numbers.Real):
+        return
+    try:
+        values = np.asarray(lambdas, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
+    if values.ndim != 1 or not len(values) or not (values >= 0).all() or np.isinf(values).any():
+        raise ValueError(
+            f"lambda_max={lambdas!r} must hold at least one candidate, each of them a number >= 0, "
+            "such as (0, 0.1, 1)."
         )
 
 
