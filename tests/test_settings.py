@@ -91,13 +91,13 @@ def test_candidates_of_the_scaling_need_candidates_of_lambda(record):
 
 @pytest.mark.parametrize("candidates", [(), ("sourc",), ["source", 3], (None, "auto")])
 def test_candidates_of_the_scaling_are_checked(record, candidates):
-    with pytest.raises(ValueError, match="input_scaling=.*must hold at least one candidate"):
+    with pytest.raises(ValueError, match=r"input_scaling=.*must hold at least one candidate"):
         settings_of(record, input_scaling=candidates)
 
 
 @pytest.mark.parametrize("candidates", [(), (0, -1), (0, np.nan), (np.inf,), ("a",), [[0, 1]]])
 def test_candidates_of_lambda_are_checked(record, candidates):
-    with pytest.raises(ValueError, match="lambda_max=.*must hold at least one candidate"):
+    with pytest.raises(ValueError, match=r"lambda_max=.*must hold at least one candidate"):
         settings_of(record, lambda_max=candidates)
 
 
