@@ -303,7 +303,7 @@ def _threshold(target_scores):
 def _telling_columns(source, target):
     """Return for each fold the columns that differ most between the domains.
 
-    Up to 256 columns are all used. Of more columns, those are chosen whose mean or mean square
+    Up to 256 columns are all used. Of more, 16 to 256 are chosen: those whose mean or mean square
     differs by the most standard errors, and by more than is expected of the largest of as many
     columns of noise. The rows of the fold itself are left out, so that its scores stay unbiased.
     """
