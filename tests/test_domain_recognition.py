@@ -366,6 +366,9 @@ def test_the_share_that_is_missed_causes_a_warning():
     apart.codes(new)
     few = np.concatenate([new[:2], normal(1000, shift=1.5, seed=3)])
     assert 0 in found.codes(few)
+    half = replace(found, rates={"source": 0.5, "target": 0.005})
+    assert half._surely_missed(3, 12)
+    assert not half._surely_missed(2, 12)  # as chance has it
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 100, 285])
