@@ -37,11 +37,12 @@ class ClassWeights:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with its weights multiplied."""
-        weight = self._weights.gather(1, batch.y)
+        weight = self._weights.gather(1, batch.y)  # (k, n_source), from (k, n_classes)
         label_weight = multiplied(weight, batch.label_weight)
         if batch.domain is None:
             return batch._replace(label_weight=label_weight)
         n_target = batch.domain.shape[1] - weight.shape[1]
+        # Against source rows of these weights stand target rows of weight 1.
         of_all = torch.cat([weight, weight.new_ones(len(weight), n_target)], dim=1)
         domain_weight = multiplied(of_all, batch.domain_weight)
         return batch._replace(label_weight=label_weight, domain_weight=domain_weight)

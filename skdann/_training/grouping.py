@@ -106,6 +106,7 @@ class Grouping:
         for i in range(len(self._networks)):
             alike.setdefault(self._alike(i, done[i]), []).append(i)
         groups = []
+        # As many networks at once as fit into the memory of a group, in parts of about equal size.
         for key, members in alike.items():
             n_rows = 2 * key.n_source
             size = max(1, _GROUP_BYTES // step_bytes(self._networks[members[0]], n_rows))
@@ -116,6 +117,7 @@ class Grouping:
 
     def _alike(self, i: int, done: float) -> _Alike:
         network, batches, plan = self._networks[i], self._batches[i], self._plan
+        # Without anything to learn from the target, the step is the source-only one.
         learns = plan.lambda_max[i] > 0 or plan.target_information[i] > 0
         adversarial = learns and batches.has_target
         return _Alike(
@@ -135,6 +137,7 @@ class Grouping:
         own = [self._batches[i] for i in members]
         terms = ObjectiveTerms(key.informed, self._plan.domain_label_smoothing)
         objective, optimizer = self._objective(members, key, terms)
+        # Sharing rows is safe only for networks that stay together until the end.
         shared = self._plan.unobserved and key.alone is None
         batches = StackedBatches(own, shared)
         return Group(

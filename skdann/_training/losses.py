@@ -77,13 +77,15 @@ def cross_entropy_gradient(
         Of the sum of the k losses: each row's softmax minus its one-hot code, weighted.
     """
     # Smoothed truth: 1 - smoothing at the right code, plus smoothing / n_codes at every code.
+    # d/dlogits of -sum q log softmax is softmax - q; q is the smoothed one-hot code:
+    # (1 - smoothing) * onehot + smoothing / n_codes.
     gradient = torch.softmax(logits, dim=dim)
     if smoothing:
         gradient.sub_(smoothing / logits.shape[dim])
     gradient.scatter_(dim, codes.unsqueeze(dim), smoothing - 1.0, reduce="add")
     if weights is not None:
         gradient.mul_(weights.unsqueeze(dim))
-    return gradient.mul_(1.0 / codes.shape[-1])
+    return gradient.mul_(1.0 / codes.shape[-1])  # of the mean over the rows
 
 
 def row_losses(
@@ -107,6 +109,7 @@ def negative_information(logits: Tensor) -> Tensor:
     log_proba = torch.log_softmax(logits, dim=-1)
     proba = log_proba.exp()
     log_mean = torch.logsumexp(log_proba, dim=0, keepdim=True) - math.log(len(logits))
+    # -I = mean over rows of sum p (log mean(p) - log p)
     return (proba * (log_mean - log_proba)).sum(dim=-1).mean()
 
 

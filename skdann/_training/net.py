@@ -185,7 +185,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         self.classes_ = np.arange(len(data.train[0].data.classes))
         self.module_.train()  # all parts of it: a custom one comes as it was tried, in eval mode
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
-        n_rows = 2 * data.train[0].n_source
+        n_rows = 2 * data.train[0].n_source  # half of a batch is the target's
         with threads_for(n_rows * self.members_[0].multiply_adds):
             self.notify("on_train_begin", X=data, y=None)
             self._run_epochs(data, grouping, epochs, step)
@@ -242,6 +242,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
                     self.module_.zero_grad()  # so that it takes no step of the next group's
             figures.update(zip(group.members, means, strict=True))
         rates = self._learning_rates()
+        # Lambda as it was in the epoch's last step: one step back from what is done.
         for i, row in figures.items():
             row["lambda"] = self.plan.lambda_max[i] * self._lambda_factor(self._progress(i, -step))
             row["lr"] = rates[i]
@@ -257,8 +258,10 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             progress = self._progress(group.members[0])
             self._schedule_lr(group.optimizer, progress)
             notifications.batch_begins(group, batch)
+            # Weights of classes, then the input scaling; both for all networks of the group.
             scaled = group.scaling(batch if weigh is None else weigh(batch))
             if group.adversarial:
+                # lambda_p = lambda_max * schedule(p), for each network of the group
                 factor = self._lambda_factor(progress)
                 strengths = Strengths(*(values * factor for values in group.strengths))
                 logits = group.objective.adversarial(scaled, strengths)
@@ -307,6 +310,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
     def _schedule_lr(self, optimizer: torch.optim.Optimizer | JointAdam, progress: float) -> None:
         if isinstance(self.plan.lr_schedule, Constant):
             return  # a callback may set the rate
+        # The rate that a group started with is kept beside it, as torch's schedulers do.
         factor = self.plan.lr_schedule(progress)
         # The history shows the rates of the net's own optimizer, also where it takes no step.
         for one in {optimizer, self.optimizer_}:

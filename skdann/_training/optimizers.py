@@ -32,6 +32,7 @@ class OptimizerFactory:
 
     def __call__(self, networks: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
         """Make it, with one group of parameters for all networks with equal arguments."""
+        # Few groups: an optimizer steps through them one after the other.
         groups: dict[tuple[float, ...], dict[str, Any]] = {}
         for arguments, parameters in zip(self.arguments, networks, strict=True):
             key = tuple(arguments.values())

@@ -25,6 +25,7 @@ def taken_out(net: AdversarialNet, members: range) -> AdversarialNet:
             parameter.grad = None
     taken = _trained(networks, net.plan.of(members), like=net)
     taken.done_ = [net.done_[i] for i in members]
+    # The history of the whole net has a dict for each network: theirs are taken over.
     for row in net.history:
         taken.history.new_epoch()
         taken.history.record("epoch", row["epoch"])

@@ -129,6 +129,7 @@ class StackedObjective:
         batch : Batch with a leading axis of length k
         strengths : Strengths of k networks
         """
+        # The way forwards. Rows are (k, n, width), and logits (k, n_logits, n): see `_StackedPart`.
         n_source = batch.y.shape[1]
         embedding = self._features.forward(batch.X, self._label_dropout)  # (k, n, n_embedding)
         labelled = embedding if self._label_target else embedding[:, :n_source]
@@ -140,12 +141,13 @@ class StackedObjective:
         gradient = self._domain.backward(self._domain_gradient(domain_logits, batch))
         if self._conditioning is not None:
             gradient = self._conditioning.backward_to_embedding(gradient, probability)
-        gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))
+        gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))  # times -lambda of each network
         # ... plus the label loss, for source rows and, with an information term, target rows.
         of_label = _label_gradient(label_logits, batch)
         if self._label_target:
             of_target = self._target_gradient(all_label_logits[:, :, n_source:], strengths)
             of_label = torch.cat([of_label, of_target], dim=2)
+        # Source rows come first, so the label's gradient belongs to the first rows.
         gradient[:, : of_label.shape[2]].add_(self._label.backward(of_label))
         self._features.backward(gradient, to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
@@ -157,6 +159,7 @@ class StackedObjective:
         With target rows the domain classifier learns too, from an embedding that it can't
         change.
         """
+        # Target rows pass neither the features nor their dropout: the label path stays the same.
         embedding = self._features.forward(batch.X[:, : batch.y.shape[1]], self._label_dropout)
         label_logits = self._label.forward(embedding, self._label_dropout)
         self._features.backward(
@@ -164,6 +167,7 @@ class StackedObjective:
         )
         if batch.domain is None:
             return Logits(label_logits.mT, None)
+        # All rows again, without dropout and without a way back to the features.
         embedding = self._features.forward(batch.X, None)
         if self._conditioning is not None:
             embedding, _ = self._conditioned(embedding, self._label.forward(embedding, None))

@@ -52,11 +52,13 @@ class BatchScaling:
         self._active = like is not None
         if like is None:
             return
+        # One statistic for all rows, or one for each domain; a batch knows no other domains.
         lengths = [1 if scaling is None else len(scaling.shift) for scaling in scalings]
         n_codes = 1 if max(lengths) == 1 else n_domains
         statistics = [_of_each_code(scaling, like, n_codes) for scaling in scalings]
         self._shift = torch.stack([shift for shift, _ in statistics])
         self._factor = torch.stack([factor for _, factor in statistics])
+        # Rows that are not scaled are not cut either.
         limits = [np.inf if scaling is None else LARGEST_SCALED_VALUE for scaling in scalings]
         axes = (len(scalings), 1, *(1 for _ in like.shape[1:]))
         self._highest = torch.tensor(limits, device=device).view(axes)
@@ -77,6 +79,7 @@ class BatchScaling:
     def _scaled(self, X: Tensor, batch: Batch) -> Tensor:
         shift, factor = self._shift, self._factor
         n_codes = shift.shape[1]
+        # Shapes: X (n_slots, n, *row_shape), shift and factor (n_slots, n_codes, *row_shape).
         if n_codes == 1 or batch.domain is None:
             out = torch.sub(X, shift[:, :1]).mul_(factor[:, :1])
         elif n_codes == 2:  # the first half of the rows is the source's, the second the target's
