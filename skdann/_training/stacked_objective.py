@@ -159,7 +159,8 @@ class StackedObjective:
         With target rows the domain classifier learns too, from an embedding that it can't
         change.
         """
-        # Target rows pass neither the features nor their dropout: the label path stays the same.
+        # Source rows only, so that the label path and its dropout are the same with and without
+        # target rows.
         embedding = self._features.forward(batch.X[:, : batch.y.shape[1]], self._label_dropout)
         label_logits = self._label.forward(embedding, self._label_dropout)
         self._features.backward(
