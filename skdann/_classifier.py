@@ -487,15 +487,15 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         earlier = self._trained if self.warm_start and hasattr(self, "_trained") else None
         classes = None if earlier is None else self.classes_
         data = read_record(self, X, y, X_tgt, sample_weight, groups, classes=classes)
-        settings, start, chosen = Settings.of(self, data), None, None
+        settings, start = Settings.of(self, data), None
         if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
             start = earlier.net.members_
         # 2. Lambda and scaling, if they are to be chosen.
-        if settings.leaves_a_choice:
-            chosen = safe_choice(settings, data)
-            settings = settings if chosen is None else chosen.settings
+        chosen = safe_choice(settings, data)
+        if chosen is not None:
+            settings = chosen.settings
         # 3. Class shares, if they are to be estimated, and the network. Nothing is set until then.
         (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
@@ -597,7 +597,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         domains_before = self.n_domains_ if keep else 1
         fitted = {
             "_trained": trained,
-            "_recognition": _recognition(net, data) if scaled_anew else self._recognition,
+            "_recognition": _recognition_for(net, data) if scaled_anew else self._recognition,
             "_row_shape": data.row_shape,
             "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
             "batch_size_": settings.batch_size,
@@ -722,7 +722,7 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
     return data
 
 
-def _recognition(net, data):
+def _recognition_for(net, data):
     """Return what recognises source rows, if the networks scale them differently, or None."""
     scalings = [network.input_scaling for network in net.members_]
     apart = any(scaling is not None and len(scaling.shift) > 1 for scaling in scalings)

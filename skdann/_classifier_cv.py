@@ -258,11 +258,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         for one in params:
             candidate = clone(template).set_params(**one)
             candidate._validate_params()
-            of_candidate = Settings.of(candidate, data)
-            if not one["lambda_max"]:
-                of_candidate = of_candidate.without_adaptation()
-            settings.append(of_candidate)
-        return Pool(params, settings)
+            settings.append(Settings.of(candidate, data))
+        return Pool.of(params, settings)
 
     def _grid(self, template, data):
         """Return the values of each parameter, the baseline's first."""

@@ -12,7 +12,7 @@ import pytest
 from sklearn.model_selection import GroupKFold
 from skorch.callbacks import Callback
 from torch import nn
-from watched_modules import Built
+from watched_modules import Built, InterruptingSchedule
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning, TargetScaleWarning
 from skdann.metrics import ReverseValidation
@@ -177,18 +177,6 @@ def test_a_warm_start_with_fewer_targets_keeps_the_outputs_of_the_others(blobs):
 # -- choosing --------------------------------------------------------------------------------
 
 
-class InterruptingSchedule:
-    """The ramp's place; Ctrl-C when it is asked for the sixth time."""
-
-    calls = 0
-
-    def __call__(self, progress):
-        InterruptingSchedule.calls += 1
-        if InterruptingSchedule.calls == 6:
-            raise KeyboardInterrupt
-        return progress
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -204,8 +192,7 @@ class InterruptingSchedule:
     ids=["auto", "one-candidate-a-size"],
 )
 def test_ctrl_c_while_choosing_ends_the_fit(blobs, make):
-    InterruptingSchedule.calls = 0
-    chooser = make({**FAST, "max_epochs": 5, "lambda_schedule": InterruptingSchedule()})
+    chooser = make({**FAST, "max_epochs": 5, "lambda_schedule": InterruptingSchedule(6)})
     with pytest.raises(KeyboardInterrupt):
         chooser.fit(*blobs)
     assert not hasattr(chooser, "classes_")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import nn
+from watched_modules import InterruptingSchedule
 
 from skdann import DANNClassifier
 from skdann._data.inputs import read_training_data
@@ -340,16 +341,7 @@ def test_ctrl_c_in_a_trial_reaches_the_caller(moons):
 
 
 def test_ctrl_c_while_choosing_reaches_the_caller_also_with_candidates_that_train_alone(moons):
-    class Schedule:
-        calls = 0
-
-        def __call__(self, progress):
-            Schedule.calls += 1
-            if Schedule.calls == 20:
-                raise KeyboardInterrupt
-            return progress
-
-    auto = classifier(lambda_max="auto", lambda_schedule=Schedule())
+    auto = classifier(lambda_max="auto", lambda_schedule=InterruptingSchedule(20))
     with pytest.raises(KeyboardInterrupt):
         auto.fit(*moons)
     assert not hasattr(auto, "classes_")

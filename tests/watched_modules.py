@@ -1,4 +1,4 @@
-"""Modules of a user's that remember the rows that training shows them."""
+"""A user's modules that remember the rows training shows them, and a schedule that interrupts."""
 
 from collections import Counter
 
@@ -45,3 +45,19 @@ class Built:
     def __call__(self, n_features):
         self.extractors.append(Watched(n_features))
         return self.extractors[-1]
+
+
+class InterruptingSchedule:
+    """The ramp's place; Ctrl-C when it is asked for the n-th time."""
+
+    def __init__(self, n):
+        self.n, self.calls = n, 0
+
+    def __deepcopy__(self, memo):  # clones count together
+        return self
+
+    def __call__(self, progress):
+        self.calls += 1
+        if self.calls == self.n:
+            raise KeyboardInterrupt
+        return progress

@@ -30,6 +30,17 @@ class Pool:
     params: list
     settings: list
 
+    @classmethod
+    def of(cls, params, settings):
+        """Return the pool; a candidate with lambda 0 learns from the target in no other way."""
+        return cls(
+            params,
+            [
+                candidate.without_adaptation() if one["lambda_max"] == 0 else candidate
+                for one, candidate in zip(params, settings, strict=True)
+            ],
+        )
+
     def names(self):
         """Return the candidates as a user would write them."""
         return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.params]
@@ -102,10 +113,4 @@ def _pool(settings, data):
     for how in scalings:
         for one in lambdas:  # 0 first: the baseline is the first scaling without adaptation
             params.append({"input_scaling": how, "lambda_max": one})
-    candidates = []
-    for one in params:
-        candidate = replace(settings, **one)
-        if one["lambda_max"] == 0:  # no other way to learn from the target either
-            candidate = candidate.without_adaptation()
-        candidates.append(candidate)
-    return Pool(params, candidates)
+    return Pool.of(params, [replace(settings, **one) for one in params])

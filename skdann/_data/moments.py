@@ -1,4 +1,4 @@
-"""Mean and standard deviation of columns, dense or sparse, without a copy of the rows."""
+"""Mean and standard deviation of columns, and what scaling by them takes."""
 
 import math
 
@@ -7,6 +7,13 @@ from scipy import sparse
 
 # Rows are summed up in blocks of about this much memory, of at least 64 rows.
 _BLOCK_BYTES = 4 * 2**20
+
+# Scaled values are cut here: a column that hardly varies in the rows its statistics come from
+# would otherwise drown the others in rows where it does.
+LARGEST_SCALED_VALUE = 8.0
+
+# A deviation below this share of the column's size is rounding of float32.
+_CONSTANT = 1e-6
 
 
 def column_moments(X, rows=None, weight=None):
@@ -49,6 +56,12 @@ def column_moments(X, rows=None, weight=None):
     deviation = np.sqrt(np.maximum(square - total**2, 0.0)).reshape(X.shape[1:])
     mean = total if origin is None else total + origin
     return mean.reshape(X.shape[1:]), deviation
+
+
+def inverse_deviation(mean, deviation):
+    """Return 1 / deviation of each column; 0 for a column that is constant, up to rounding."""
+    varies = deviation > _CONSTANT * (np.abs(mean) + np.finfo(np.float32).tiny)
+    return np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
 
 
 def _row_of_each(csr):

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import t as student
 
+from skdann._data.moments import LARGEST_SCALED_VALUE, inverse_deviation
 from skdann._data.record import at_rows
 from skdann.exceptions import DomainWarning, warn_caller
 
@@ -33,7 +34,6 @@ _COLUMNS_PER_BLOCK = 1024
 # The values of a column are cut into this many parts; with many columns into fewer, so that all
 # columns together have at most 512.
 _STEPS, _ALL_STEPS = 8, 512
-_LARGEST_SCALED_VALUE = 8.0
 _L2_PENALTY = 2.0
 
 # When a call seems to hold more source rows than were recognised; see `_look_like_source`
@@ -376,16 +376,13 @@ def _standard(source, target):
     """Return mean and 1 / deviation of each column; each domain has half the weight."""
     mean = sum(rows.mean(axis=0, dtype=np.float64) for rows in (source, target)) / 2
     square = sum(np.square(rows - mean).mean(axis=0) for rows in (source, target)) / 2
-    deviation = np.sqrt(square)
-    # Below this, what varies is only rounding error of a constant column.
-    varies = deviation > 1e-6 * (np.abs(mean) + np.finfo(np.float32).tiny)
-    factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+    factor = inverse_deviation(mean, np.sqrt(square))
     return mean.astype(np.float32), factor.astype(np.float32)
 
 
 def _scaled(values, mean, factor):
     # Clipped: one outlier must not decide the sums of fourth powers, or the score of a row.
-    return np.clip((values - mean) * factor, -_LARGEST_SCALED_VALUE, _LARGEST_SCALED_VALUE)
+    return np.clip((values - mean) * factor, -LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
 
 
 def _logistic(source, target):

@@ -129,6 +129,7 @@ class _Source:
             # StandardScaler divides by n; pandas' std and others divide by n - 1.
             unbiased = deviation * np.sqrt(n_rows / (n_rows - 1))
             self.scaled |= (np.abs(deviation - 1) < _MARK) | (np.abs(unbiased - 1) < _MARK)
+        self.values, self.decimals = _values_and_decimals(self.block)
         # Grey values and shares lie in [0, 1] without a scaler, so that mark is a weak one.
         of_moments = self.centred | self.scaled
         self._mark_ranges(is_sample=len(sample) < n_rows)
@@ -140,8 +141,6 @@ class _Source:
         # of the smallest.)
         self.in_one_unit = self.centred.sum() > len(at) / 2 and self.scaled.sum() < len(at) / 10
         self.marked = self.centred | self.scaled
-        values = self.block[_spread_over(np.arange(len(self.block)), _MAX_ROWS_OF_VALUES)]
-        self.values, self.decimals = values, _decimals(values)
 
     def _mark_ranges(self, *, is_sample: bool) -> None:
         """Mark columns with the range of a scaler or of QuantileTransformer.
@@ -160,8 +159,7 @@ class _Source:
         self.scaled |= (np.abs(least + _NORMAL_END) < 0.01) & (np.abs(most - _NORMAL_END) < 0.01)
         # RobustScaler: median 0, and 1 between the quartiles.
         # Quartiles take long: those of a sample leave few columns to look at in full.
-        sample = self.block[_spread_over(np.arange(len(self.block)), _MAX_ROWS_OF_VALUES)]
-        low, median, high = np.percentile(sample, [25, 50, 75], axis=0)
+        low, median, high = np.percentile(self.values, [25, 50, 75], axis=0)
         robust = (np.abs(median) < 0.2) & (np.abs(high - low - 1) < 0.3)
         slack = 0.05 if is_sample else _MARK
         low, median, high = np.percentile(self.block[:, robust], [25, 50, 75], axis=0)
@@ -179,8 +177,7 @@ class _Target:
         self.mean, self.deviation = column_moments(X, sample)
         self.row_lengths = _row_lengths(X, sample)
         self.block = _dense_block(X, sample, source.looked_at)
-        values = self.block[_spread_over(np.arange(len(self.block)), _MAX_ROWS_OF_VALUES)]
-        self.values, self.decimals = values, _decimals(values)
+        self.values, self.decimals = _values_and_decimals(self.block)
 
 
 # -- the rules -------------------------------------------------------------------------------
@@ -331,6 +328,12 @@ def _row_lengths(X, rows: np.ndarray) -> list[np.ndarray]:
         squares = np.asarray(block.multiply(block).sum(axis=1)).ravel()
         return [np.sqrt(squares), np.asarray(block.sum(axis=1)).ravel()]
     return [np.sqrt(np.square(block).sum(axis=1)), block.sum(axis=1)]
+
+
+def _values_and_decimals(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return fewer rows of the block, and the decimals of each of their columns."""
+    values = block[_spread_over(np.arange(len(block)), _MAX_ROWS_OF_VALUES)]
+    return values, _decimals(values)
 
 
 def _decimals(values: np.ndarray) -> np.ndarray:

@@ -45,19 +45,19 @@ def read_targets(X_tgt, X_source, names, estimator, *, allow_nd=False):
 
 def _check_container(X_tgt, n_source):
     """Check that it is rows, or a tuple of rows for each domain, or raise."""
-    if isinstance(X_tgt, tuple) and not X_tgt:
-        raise ValueError(
-            "X_tgt is an empty tuple. A tuple means one array per target domain: pass (X_tgt,) "
-            "for one target, or None to train on the source alone."
-        )
+    if isinstance(X_tgt, tuple):
+        if not X_tgt:
+            raise ValueError(
+                "X_tgt is an empty tuple. A tuple means one array per target domain: pass "
+                "(X_tgt,) for one target, or None to train on the source alone."
+            )
+        return
     if isinstance(X_tgt, list) and X_tgt and _n_dimensions(X_tgt[0]) > 1:
         raise ValueError(
             "X_tgt is a list of arrays. Several target domains are passed as a tuple: "
             "tuple(X_tgt). (Cross-validation turns a tuple with as many targets as X has rows "
             "into a list.)"
         )
-    if isinstance(X_tgt, tuple):
-        return
     shape = getattr(X_tgt, "shape", None)
     if shape is None and isinstance(X_tgt, list) and X_tgt:
         shape = (len(X_tgt),) if _n_dimensions(X_tgt[0]) == 0 else None

@@ -13,15 +13,8 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from skdann._data.moments import column_moments
+from skdann._data.moments import LARGEST_SCALED_VALUE, column_moments, inverse_deviation
 from skdann._data.record import TrainingData
-
-# Scaled values are cut here: a column that hardly varies in the rows its statistics come from
-# would otherwise drown the others in rows where it does.
-LARGEST_SCALED_VALUE = 8.0
-
-# A deviation below this share of the column's size is rounding of float32.
-_CONSTANT = 1e-6
 
 SCALINGS = "source", "both", "domain"
 
@@ -98,6 +91,5 @@ def _pooled(source: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _scaling(moments: Sequence[tuple[np.ndarray, np.ndarray]], is_sparse: bool) -> InputScaling:
     mean, deviation = (np.stack(values) for values in zip(*moments, strict=True))
-    varies = deviation > _CONSTANT * (np.abs(mean) + np.finfo(np.float32).tiny)
-    factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
-    return InputScaling(np.zeros_like(mean) if is_sparse else mean, factor)
+    shift = np.zeros_like(mean) if is_sparse else mean
+    return InputScaling(shift, inverse_deviation(mean, deviation))

@@ -18,7 +18,7 @@ from skdann._training.fit_together import (
     target_probabilities,
 )
 from skdann._training.settings import Settings, resolved
-from skdann.metrics._class_shares import regularised_shares
+from skdann.metrics._class_shares import shares_by_confusion
 
 
 @dataclass(frozen=True)
@@ -101,32 +101,10 @@ def _estimate(question: _Question, halves: Sequence[Trained]) -> np.ndarray:
         for half, (_, held_out) in zip(halves, question.folds, strict=True)
     ]
     of_target = [target_probabilities(half.net, data) for half in halves]
-    return estimated_shares(np.concatenate(of_source), data, rows, np.mean(of_target, axis=0))
-
-
-def estimated_shares(
-    of_source: np.ndarray, data: TrainingData, rows: np.ndarray, of_target: np.ndarray
-) -> np.ndarray:
-    """Return the target's class shares by the confusion on source rows.
-
-    Parameters
-    ----------
-    of_source : ndarray of shape (n_rows, n_classes)
-        Class probabilities of the source rows, from networks that were not trained on them.
-    data : TrainingData
-    rows : int64 ndarray of shape (n_rows,)
-        Which source rows of `data` these are.
-    of_target : ndarray of shape (n_target, n_classes)
-        Class probabilities of the target rows.
-    """
-    # Column k: the mean prediction for source rows of class k.
-    codes, confusion = data.y_source[rows], np.eye(len(data.classes))
-    for code in np.unique(codes):  # a class without such a row counts as always recognised
-        confusion[:, code] = of_source[codes == code].mean(axis=0)
-    # Sampling noise of the two means that are compared: few rows stay near the source's shares.
-    noise = 1.0 / len(of_source) + 1.0 / len(of_target)
-    predicted = of_target.mean(axis=0, dtype=np.float64)
-    return regularised_shares(confusion, predicted, shares_of_source(data), noise)
+    codes, target_mean = data.y_source[rows], np.mean(of_target, axis=0)
+    return shares_by_confusion(
+        np.concatenate(of_source), codes, target_mean, shares_of_source(data)
+    )
 
 
 def mean_shares(trained: Trained) -> np.ndarray | None:

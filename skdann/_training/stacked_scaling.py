@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from skdann._data.batches import Batch, slots_of
-from skdann._network.scaling import LARGEST_SCALED_VALUE, InputScaling
+from skdann._data.moments import LARGEST_SCALED_VALUE
+from skdann._network.scaling import InputScaling
 
 
 class BatchScaling:

@@ -9,7 +9,33 @@ from sklearn.utils import column_or_1d
 from skdann.metrics._prediction_scores import read_proba
 
 
-def regularised_shares(
+def shares_by_confusion(
+    source: np.ndarray, codes: np.ndarray, target: np.ndarray, source_shares: np.ndarray
+) -> np.ndarray:
+    """Return the target's class shares by how source rows of each class are predicted.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_source, n_classes)
+        Class probabilities of source rows.
+    codes : int ndarray of shape (n_source,)
+        Their true classes.
+    target : ndarray of shape (n_target, n_classes)
+        Class probabilities of target rows.
+    source_shares : ndarray of shape (n_classes,)
+    """
+    # Column k is the mean prediction for the source rows of class k: the matrix A of
+    # `estimate_class_shares`. A class without such a row counts as always recognised.
+    confusion = np.eye(len(source_shares))
+    for code in np.unique(codes):
+        confusion[:, code] = source[codes == code].mean(axis=0)
+    # The sampling variance of a share is about 1 / n for each of the two samples.
+    noise = 1.0 / len(source) + 1.0 / len(target)
+    predicted = target.mean(axis=0, dtype=np.float64)
+    return _regularised_shares(confusion, predicted, source_shares, noise)
+
+
+def _regularised_shares(
     confusion: np.ndarray, predicted: np.ndarray, source_shares: np.ndarray, noise: float
 ) -> np.ndarray:
     """Return the shares q >= 0 with sum 1 that best explain the mean prediction for the target.
@@ -119,12 +145,7 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
     source_shares = np.bincount(codes) / len(codes)
     if method == "em":
         return _expectation_maximization(target, source_shares)
-    # Column k is the mean prediction for the source rows of class k: the matrix A of the docstring.
-    mean_of_class = [source[codes == k].mean(axis=0) for k in range(source.shape[1])]
-    confusion = np.column_stack(mean_of_class)
-    # The sampling variance of a share is about 1 / n for each of the two samples.
-    noise = 1.0 / len(source) + 1.0 / len(target)
-    return regularised_shares(confusion, target.mean(axis=0), source_shares, noise)
+    return shares_by_confusion(source, codes, target, source_shares)
 
 
 def _expectation_maximization(target, source_shares):
