@@ -22,6 +22,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,7 @@ from skdann.metrics import (
 
 LAMBDAS = 0.0, 0.03, 0.1, 0.3, 1.0
 POOLS = {
+    "default": {"lambda_max": [0.0, 0.1, 1.0], "lr": [0.001]},
     "lambda": {"lambda_max": LAMBDAS, "lr": [0.001]},
     "rates": {"lambda_max": [0.0, 0.1, 1.0], "lr": [0.001, 0.003]},
 }
@@ -75,7 +77,7 @@ class Outcome(NamedTuple):
 
 
 def candidates(pool: str, is_sparse: bool) -> list[dict[str, Any]]:
-    scalings = (None, "source", "domain") if is_sparse else ("source", "both", "domain")
+    scalings = (None, "source", "domain") if is_sparse else ("source", "both", "balanced")
     names = ["input_scaling", *POOLS[pool]]
     values = itertools.product(scalings, *POOLS[pool].values())
     return [dict(zip(names, one, strict=True)) for one in values]
@@ -95,7 +97,12 @@ def outcome(pair: ShiftedPair, settings: list[dict[str, Any]], seed: int, n_fold
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = splitter.split(np.zeros(len(data.y_source)), data.y_source)
         folds = list(itertools.islice(splits, n_folds))
-    results = cross_fit(candidates, data, folds)
+    # Each fold has seeds of its own, so that the luck of training differs as well as the rows.
+    of_folds = [
+        cross_fit([replace(one, seed=one.seed + 1000 * f) for one in candidates], data, [fold])
+        for f, fold in enumerate(folds)
+    ]
+    results = [[of_fold[i][0] for of_fold in of_folds] for i in range(len(candidates))]
     nets = [one.net for one in fit_together(candidates, [data] * len(candidates))]
     X_test = read_rows(pair.X_test, "X_test", DANNClassifier())
     return Outcome(

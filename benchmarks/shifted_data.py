@@ -102,8 +102,32 @@ def shifted_pairs(
     """
     if shift == "none":
         yield from unshifted_pairs(datasets, seed)
-    for pair in pairs(datasets, seed) if shift != "none" else ():
-        yield pair if shift == "real" else with_class_shares(pair, SHIFTS[shift], seed)
+        return
+    for pair in pairs(datasets, seed):
+        if shift == "units":
+            share = np.random.default_rng(seed).choice([0.3, 1.0])
+            yield with_units(pair, share, seed)
+        else:
+            yield pair if shift == "real" else with_class_shares(pair, SHIFTS[shift], seed)
+
+
+def with_units(pair: ShiftedPair, share: float, seed: int) -> ShiftedPair:
+    """Return the pair with a share of the target's numeric columns measured in other units.
+
+    A unit changes a value to ``a * value + b``, with a in [1 / 100, 100] and b up to ten
+    deviations. Columns of one or two values, such as one-hot ones, stay.
+    """
+    rng = np.random.default_rng(seed)
+    n_columns = pair.X_src.shape[1]
+    numeric = np.array([len(np.unique(column)) > 2 for column in pair.X_src.T])
+    changed = numeric & (rng.random(n_columns) < share)
+    factor = np.where(changed, 10 ** rng.uniform(-2, 2, n_columns), 1.0)
+    offset = np.where(changed, rng.choice([0, 1], n_columns) * rng.uniform(-10, 10, n_columns), 0.0)
+
+    def in_other_units(X: np.ndarray) -> np.ndarray:
+        return (X * factor + offset).astype(np.float32)
+
+    return replace(pair, X_tgt=in_other_units(pair.X_tgt), X_test=in_other_units(pair.X_test))
 
 
 def with_class_shares(pair: ShiftedPair, first: float, seed: int) -> ShiftedPair:
@@ -307,8 +331,9 @@ def load_acs_states(folder: Path) -> dict[str, Domain]:
 
 
 # "real" leaves a pair as it is. "none" cuts one domain at random into source, target and test.
-# The others drop target rows until the first half of the classes has this share.
-SHIFTS = {"real": None, "10/90": 0.1, "90/10": 0.9, "none": None}
+# "units" measures target columns in other units, on dense data sets. The others drop target rows
+# until the first half of the classes has this share.
+SHIFTS = {"real": None, "10/90": 0.1, "90/10": 0.9, "units": None, "none": None}
 
 AMAZON = ["books", "dvd", "electronics", "kitchen"]
 OFFICE = ["caltech", "amazon", "webcam", "dslr"]

@@ -725,7 +725,7 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
 def _recognition_for(net, data):
     """Return what recognises source rows, if the networks scale them differently, or None."""
     scalings = [network.input_scaling for network in net.members_]
-    apart = any(scaling is not None and len(scaling.shift) > 1 for scaling in scalings)
+    apart = any(scaling is not None and scaling.tells_domains_apart for scaling in scalings)
     return fit_recognition(data) if apart else None
 
 

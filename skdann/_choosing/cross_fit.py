@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skdann._data.record import at_rows, training_fold
+from skdann._network.input_layers import InputLayers
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     class_probabilities,
@@ -47,7 +48,7 @@ class _Trial:
     back: object = None  # Trained; None if it had nothing to learn from
 
 
-def cross_fit(candidates, data, folds):
+def cross_fit(candidates, data, folds, layers=None):
     """Return the results of all candidates in all folds, a list of folds for each candidate.
 
     Parameters
@@ -57,29 +58,33 @@ def cross_fit(candidates, data, folds):
         With target rows.
     folds : list of pairs of int64 ndarrays
         Source rows to train on, and rows held out, by their positions in the record.
+    layers : InputLayers, default=None
+        Where what is computed for the rows is kept, for later calls.
     """
+    layers = InputLayers() if layers is None else layers
     # All candidates of the first fold, then all of the second, and so on.
     trials = []
     for train, held_out in folds:
         record = training_fold(data, train)  # one object: what has equal rows can share them
         for candidate in candidates:
             trials.append(_Trial(candidate.unobserved(), record, held_out))
-    _train_there(trials)
-    _train_back(trials, data)
+    _train_there(trials, layers)
+    _train_back(trials, data, layers)
     results = [_result(trial, data) for trial in trials]
     # Every k-th result belongs to the same candidate.
     return [results[i :: len(candidates)] for i in range(len(candidates))]
 
 
-def _train_there(trials):
+def _train_there(trials, layers):
     records = [trial.record for trial in trials]
     settings = with_known_shares([trial.settings for trial in trials], records)
-    for trial, trained in zip(trials, fit_together(settings, records, trial=True), strict=True):
+    networks = fit_together(settings, records, trial=True, layers=layers)
+    for trial, trained in zip(trials, networks, strict=True):
         trial.there = trained
         trial.target_proba = target_probabilities(trained.net, trial.record)
 
 
-def _train_back(trials, data):
+def _train_back(trials, data, layers):
     """Train each network back: from its own labels of the target to the source rows held out.
 
     A network that predicts one label for all target rows has nothing to teach.
@@ -95,16 +100,18 @@ def _train_back(trials, data):
     for trial in going:
         (used,) = trial.there.settings
         n_target = len(trial.target_proba)
-        # "auto" of epochs and batch size is resolved anew, for the rows of the way back; the
-        # scaling stays that of the way there.
-        asked = replace(trial.settings, input_scaling=used.input_scaling)
+        # "auto" of epochs and batch size is resolved anew, for the rows of the way back; the kind
+        # of scaling stays. A balanced one keeps its numbers too: they hang on the source's labels.
+        scaling = used.input_scaling
+        if scaling == "balanced":
+            scaling = trial.there.net.members_[0].input_scaling.exchanged()
+        asked = replace(trial.settings, input_scaling=scaling)
         settings.append(asked.reversed(n_target, used.batch_size, shares))
         codes = trial.target_proba.argmax(axis=1).astype(np.int64)
         records.append(replace(reversed_records[id(trial.held_out)], y_source=codes))
     starts = [trial.there.net.members_ for trial in going]  # trained weights
-    for trial, trained in zip(
-        going, fit_together(settings, records, starts=starts, trial=True), strict=True
-    ):
+    networks = fit_together(settings, records, starts=starts, trial=True, layers=layers)
+    for trial, trained in zip(going, networks, strict=True):
         trial.back = trained
 
 

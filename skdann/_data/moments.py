@@ -58,6 +58,17 @@ def column_moments(X, rows=None, weight=None):
     return mean.reshape(X.shape[1:]), deviation
 
 
+def pooled(source, target):
+    """Return mean and deviation of both domains together, each with half the weight.
+
+    As in a batch, a domain with more rows does not count more. Each domain is given as its mean
+    and deviation.
+    """
+    (mean_s, std_s), (mean_t, std_t) = source, target
+    mean, gap = (mean_s + mean_t) / 2, (mean_s - mean_t) / 2
+    return mean, np.sqrt((std_s**2 + std_t**2) / 2 + gap**2)
+
+
 def inverse_deviation(mean, deviation):
     """Return 1 / deviation of each column; 0 for a column that is constant, up to rounding."""
     varies = deviation > _CONSTANT * (np.abs(mean) + np.finfo(np.float32).tiny)

@@ -14,7 +14,8 @@ class TrainingData:
 
     Attributes
     ----------
-    X_source : float32 ndarray of shape (n_rows, ...) or CSR of shape (n_rows, n_features)
+    X_source : float32 ndarray of shape (n_rows, ...), CSR of shape (n_rows, n_features), \
+or DenoisedRows
     source_rows : int64 ndarray of shape (n_source,) or None
         Positions in `X_source` of the rows that are used, in the order of the fields below; None
         for all. So rows can be held out, or several fits can use the same `X_source`, without a

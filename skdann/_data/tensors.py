@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
@@ -11,14 +12,19 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from skdann._data.denoising import DenoisedRows
+
 # A chunk of rows takes about an eighth of this, so that the rows and the activations that a network
 # computes from them fit in the processor's cache.
 _BLOCK_BYTES = 8 * 2**20
 
+# Rows that are computed are kept if they need no more memory than this.
+_COMPUTED_BYTES = 256 * 2**20
+
 # A chunk has at least this many rows, however wide: each chunk loads all weights of the network.
 _ROWS_PER_CHUNK = 128
 
-# A float32 ndarray or CSR array; scipy has no types to name the latter by.
+# A float32 ndarray, DenoisedRows, or a CSR array; scipy has no types to name the latter by.
 Rows: TypeAlias = Any
 
 
@@ -46,7 +52,18 @@ class _SparseBlock(NamedTuple):
             out.copy_(torch.from_numpy(self.csr[rows].toarray()))
 
 
-RowBlock: TypeAlias = _DenseBlock | _SparseBlock
+class _ComputedBlock(NamedTuple):
+    """Rows of a block of steps, to be computed when they are needed."""
+
+    rows: Rows
+    at: np.ndarray
+
+    def write(self, rows: slice, out: Tensor) -> None:
+        """Compute some of the rows and write them to `out`."""
+        out.copy_(torch.from_numpy(self.rows[self.at[rows]]))
+
+
+RowBlock: TypeAlias = _DenseBlock | _SparseBlock | _ComputedBlock
 
 
 class RowTables:
@@ -54,7 +71,7 @@ class RowTables:
 
     A dense array is moved there once, however many networks train on it; on a CPU the table is a
     view of the array, also of a memory map. Sparse rows stay where they are, and become dense step
-    by step.
+    by step. Denoised rows are computed once if they fit into 256 MB, and otherwise step by step.
 
     Parameters
     ----------
@@ -69,9 +86,13 @@ class RowTables:
         """Return some rows of `X`, for many steps."""
         if sparse.issparse(X):
             return _SparseBlock(X[rows])
+        is_computed = isinstance(X, DenoisedRows)
+        if is_computed and 4 * math.prod(X.shape) > _COMPUTED_BYTES:
+            return _ComputedBlock(X, rows)
         # The array is kept with its table, so that no other array can get the same id.
         if id(X) not in self._tables:
-            self._tables[id(X)] = X, _tensor_view(X).to(self.device)
+            table = X[:] if is_computed else X
+            self._tables[id(X)] = X, _tensor_view(table).to(self.device)
         return _DenseBlock(self._tables[id(X)][1], torch.from_numpy(rows).to(self.device))
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from skdann._network.conditioning import MultilinearConditioning
 from skdann._network.custom_parts import Part, _try_part, given_part
+from skdann._network.denoising import InputDenoising
 from skdann._network.layers import MultilayerPerceptron, _apply, is_ours
 from skdann._network.reversal import reverse_gradient
 from skdann._network.scaling import InputScaling
@@ -65,7 +66,7 @@ class DomainAdversarialNetwork(nn.Module):
         self.label_predictor = label_predictor
         self.domain_classifier = domain_classifier
         self.conditioning = conditioning
-        self.input_scaling: InputScaling | None = None
+        self.input_scaling: InputScaling | InputDenoising | None = None
         # Of one row in a forward pass; set by `build_network`.
         self.multiply_adds = 0
         # Class shares of the target by which source rows are weighted; None: no such weights.

@@ -13,10 +13,11 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from skdann._data.moments import LARGEST_SCALED_VALUE, column_moments, inverse_deviation
-from skdann._data.record import TrainingData
+from skdann._data.balanced_moments import balanced_moments
+from skdann._data.moments import LARGEST_SCALED_VALUE, column_moments, inverse_deviation, pooled
+from skdann._data.record import TrainingData, at_rows
 
-SCALINGS = "source", "both", "domain"
+SCALINGS = "source", "both", "domain", "balanced", "denoised"
 
 
 class InputScaling(nn.Module):
@@ -45,10 +46,20 @@ class InputScaling(nn.Module):
         """
         if domain is None:
             domain = -1
-        elif len(self.shift) == 1:  # the same statistics for every domain
+        elif not self.tells_domains_apart:
             domain = 0
         scaled = (X - self.shift[domain]).mul_(self.factor[domain])
         return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
+
+
+    @property
+    def tells_domains_apart(self) -> bool:
+        """Whether the domain of a row matters."""
+        return len(self.shift) > 1
+
+    def exchanged(self) -> InputScaling:
+        """Return the scaling for the way back, where target rows are the source."""
+        return InputScaling(*(values[[-1, 0]].numpy() for values in (self.shift, self.factor)))
 
 
 def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:
@@ -61,32 +72,33 @@ def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:
     ----------
     data : TrainingData
         Without target rows the source's statistics serve for all.
-    how : {None, "source", "both", "domain"}
+    how : {None, "source", "both", "domain", "balanced"}
     """
     if how is None:
         return None
     source = column_moments(data.X_source, data.source_rows, data.domain_weight)
     if how == "source" or data.X_target is None or data.target_domain is None:
         return _scaling([source], sparse.issparse(data.X_source))
-    target = column_moments(data.X_target, data.target_rows)
     if how == "both":
-        return _scaling([_pooled(source, target)], sparse.issparse(data.X_source))
+        target = column_moments(data.X_target, data.target_rows)
+        return _scaling([pooled(source, target)], sparse.issparse(data.X_source))
+    of_target = balanced_moments if how == "balanced" else _own_moments
     moments = [source]
     if data.n_domains > 2:
-        rows = np.arange(len(data.target_domain)) if data.target_rows is None else data.target_rows
-        for code in range(1, data.n_domains):
-            moments.append(column_moments(data.X_target, rows[data.target_domain == code]))
-    return _scaling([*moments, target], sparse.issparse(data.X_source))
+        moments += [of_target(data, code) for code in range(1, data.n_domains)]
+    moments.append(of_target(data))
+    return _scaling(moments, sparse.issparse(data.X_source))
 
 
-def _pooled(source: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of both domains together, each with half the weight.
-
-    As in a batch, a domain with more rows does not count more.
-    """
-    (mean_s, std_s), (mean_t, std_t) = source, target
-    mean, gap = (mean_s + mean_t) / 2, (mean_s - mean_t) / 2
-    return mean, np.sqrt((std_s**2 + std_t**2) / 2 + gap**2)
+def _own_moments(
+    data: TrainingData, code: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of the rows of a target domain, or of all."""
+    assert data.target_domain is not None
+    rows = data.target_rows
+    if code is not None:
+        rows = at_rows(rows, np.flatnonzero(data.target_domain == code))
+    return column_moments(data.X_target, rows)
 
 
 def _scaling(moments: Sequence[tuple[np.ndarray, np.ndarray]], is_sparse: bool) -> InputScaling:

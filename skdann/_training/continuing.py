@@ -37,12 +37,21 @@ def continued(settings: Settings, earlier: Sequence[Settings], *, chosen: bool) 
     """
     before = earlier[0]
     if settings.leaves_a_choice and not chosen:
+        if before.input_scaling == "denoised":  # another layer in front would need new networks
+            return replace(settings, input_scaling=before.input_scaling)
         return settings
     if settings.leaves_a_choice:
         settings = replace(
             settings, lambda_max=before.lambda_max, target_information=before.target_information
         )
-    return _with_scaling_of(settings, before)
+    settings = _with_scaling_of(settings, before)
+    if (settings.input_scaling == "denoised") != (before.input_scaling == "denoised"):
+        raise ValueError(
+            f"input_scaling is {settings.input_scaling!r}, but warm_start goes on with networks "
+            f"for {before.input_scaling!r}: rebuilt rows have other columns. Set it back, or call "
+            "clone(estimator).fit to start anew."
+        )
+    return settings
 
 
 def check_streams(settings: Settings) -> None:

@@ -20,8 +20,9 @@ from skdann._data.inputs import domain_codes
 from skdann._data.record import TrainingData
 from skdann._data.splits import split_validation
 from skdann._data.tensors import Rows, RowTables
+from skdann._network.denoising import InputDenoising
+from skdann._network.input_layers import InputLayers
 from skdann._network.network import DomainAdversarialNetwork, build_network
-from skdann._network.scaling import fit_scaling
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import RandomStreams, random_streams
 from skdann._training import split_and_join
@@ -51,6 +52,7 @@ class _Fit:
     batches: list[DomainBatches]
     held_out: list[TrainingData | None]
     length: float  # of the whole training: in steps, or for `train_on` in source rows
+    denoising: InputDenoising | None = None  # rebuilds the rows before training
 
 
 def fit_together(
@@ -59,6 +61,7 @@ def fit_together(
     *,
     starts: Sequence[Sequence[DomainAdversarialNetwork] | None] | None = None,
     trial: bool = False,
+    layers: InputLayers | None = None,
 ) -> list[Trained]:
     """Train a network, or an ensemble, by each of the settings on its record.
 
@@ -73,6 +76,8 @@ def fit_together(
         Whether the fits only serve a choice or an estimate. Then an interrupt by the user is
         raised, where otherwise the weights so far are kept, and domain classifiers that nothing
         learns from (lambda 0) are not trained, in a third of the time.
+    layers : InputLayers, default=None
+        Where an earlier call on the same rows has left what it computed for them.
 
     Returns
     -------
@@ -80,14 +85,16 @@ def fit_together(
     """
     device = resolve_device(settings[0].device)
     tables = RowTables(device)  # rows that several fits share are moved to the device once
+    layers = InputLayers() if layers is None else layers
     starts = [None] * len(settings) if starts is None else starts
     fits = [
-        _prepared(one, data, tables, start, trial)
+        _prepared(one, data, tables, layers, start, trial)
         for one, data, start in zip(settings, records, starts, strict=True)
     ]
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
         for i, net in zip(group, _train([fits[i] for i in group], device, trial), strict=True):
+            _set_denoising(net.members_, fits[i].denoising)
             nets[i] = net
     return [Trained(net, (fit.settings,)) for net, fit in zip(nets, fits, strict=True)]
 
@@ -124,14 +131,22 @@ def train_on(
     if earlier is None:
         total_rows = total_rows or passes(settings) * len(data.y_source)
         settings = resolved(settings, data, total_rows=total_rows)
+    layers = InputLayers()
+    denoising = _denoising(settings, data, layers, earlier and earlier.net.members_)
+    if denoising is not None:
+        data = layers.rebuilt(data, denoising)
+        records = [data] * len(streams)
     tables = RowTables(device)
     batches = [_batches(data, settings.batch_size, one, tables, True) for one in streams]
     if earlier is None:
-        networks = _new_networks(settings, records, streams)
+        networks = _new_networks(settings, records, streams, layers)
         assert total_rows is not None
         net = _new_net([_Fit(settings, streams, networks, batches, nothing, total_rows)], device)
     else:
         net = copy.deepcopy(earlier.net)
+        if denoising is not None:
+            for network in net.members_:
+                network.input_scaling = None  # until the end of the training
         _set_shares(net.members_, settings)
         same = settings.callbacks == earlier.settings[0].callbacks
         net.follow(
@@ -141,6 +156,7 @@ def train_on(
     # The last batch of a chunk is filled up from a new shuffle: a step brings this many new rows.
     rows_of_a_step = len(data.y_source) / len(batches[0])
     net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
+    _set_denoising(net.members_, denoising)
     return Trained(net, (settings,))
 
 
@@ -173,9 +189,13 @@ def _prepared(
     settings: Settings,
     data: TrainingData,
     tables: RowTables,
+    layers: InputLayers,
     start: Sequence[DomainAdversarialNetwork] | None,
     trial: bool,
 ) -> _Fit:
+    denoising = _denoising(settings, data, layers, start)
+    if denoising is not None:
+        data = layers.rebuilt(data, denoising)
     streams = random_streams(settings.seed, tables.device, n_members=settings.n_members)
     # Each member of an ensemble holds out rows of its own, but as many as the others.
     splits = [_split(settings, data, one) for one in streams]
@@ -190,11 +210,34 @@ def _prepared(
     return _Fit(
         settings=settings,
         streams=streams,
-        networks=_new_networks(settings, train, streams, start),
+        networks=_new_networks(settings, train, streams, layers, start),
         batches=batches,
         held_out=[held_out for _, held_out in splits],
         length=settings.max_epochs * len(batches[0]),
+        denoising=denoising,
     )
+
+
+def _denoising(
+    settings: Settings,
+    data: TrainingData,
+    layers: InputLayers,
+    start: Sequence[DomainAdversarialNetwork] | None,
+) -> InputDenoising | None:
+    """Return what rebuilds the rows: networks at hand keep what they were trained behind."""
+    if settings.input_scaling != "denoised":
+        return None
+    known = None if start is None else start[0].input_scaling
+    return known if isinstance(known, InputDenoising) else layers.denoising(data)
+
+
+def _set_denoising(
+    networks: Sequence[DomainAdversarialNetwork], denoising: InputDenoising | None
+) -> None:
+    """Set what stands in front of networks that were trained on rebuilt rows."""
+    if denoising is not None:
+        for network in networks:
+            network.input_scaling = denoising
 
 
 def _split(
@@ -223,6 +266,7 @@ def _new_networks(
     settings: Settings,
     train: Sequence[TrainingData],
     streams: Sequence[RandomStreams],
+    layers: InputLayers,
     start: Sequence[DomainAdversarialNetwork] | None = None,
 ) -> list[DomainAdversarialNetwork]:
     """Return the networks to train, new or copied, with the scaling of each record's rows."""
@@ -233,7 +277,7 @@ def _new_networks(
     else:
         networks = copy.deepcopy(list(start))
     for data, network in zip(train, networks, strict=True):
-        network.input_scaling = fit_scaling(data, settings.input_scaling)
+        network.input_scaling = layers.scaling(data, settings.input_scaling)
     _set_shares(networks, settings)
     return networks
 

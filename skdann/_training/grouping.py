@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from skdann._data.batches import DomainBatches, StackedBatches
 from skdann._data.record import TrainingData
 from skdann._network.network import DomainAdversarialNetwork
+from skdann._network.scaling import InputScaling
 from skdann._torch.randomness import RandomStreams
 from skdann._training.autograd_objective import AutogradObjective, ObjectiveTerms, Strengths
 from skdann._training.optimizers import JointAdam, can_be_joint
@@ -151,7 +152,8 @@ class Grouping:
             objective=objective,
             batches=batches,
             scaling=BatchScaling(
-                [network.input_scaling for network in networks],
+                # An `InputDenoising` is set after training only.
+                [cast("InputScaling | None", network.input_scaling) for network in networks],
                 own[0].data.n_domains,
                 batches.slots,
                 self._device,

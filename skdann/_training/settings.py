@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skdann._data.denoising import is_counts
 from skdann._data.moments import column_moments
 from skdann._data.record import TrainingData
 from skdann._network.network import Architecture
@@ -90,6 +91,7 @@ class Settings:
             For parameters that fit neither each other nor the record, naming them.
         """
         _check_candidates(classifier)
+        _check_denoised(classifier.input_scaling, data)
         return cls(
             hidden_layer_sizes=_sizes("hidden_layer_sizes", classifier.hidden_layer_sizes, 1),
             activation=classifier.activation,
@@ -240,8 +242,8 @@ def usual_scalings(data: TrainingData, feature_extractor: Any = None) -> tuple[s
     if feature_extractor is not None:
         return (None,)
     if sparse.issparse(data.X_source):
-        return None, "source", "domain"
-    return None if _has_unit_size(data) else "source", "both", "domain"
+        return (None, "denoised") if is_counts(data) else (None, "source", "domain")
+    return None if _has_unit_size(data) else "source", "both", "balanced"
 
 
 def _has_unit_size(data: TrainingData) -> bool:
@@ -304,6 +306,18 @@ def _check_candidates(classifier: Any) -> None:
         raise ValueError(
             f"lambda_max={lambdas!r} must hold at least one candidate, each of them a number >= 0, "
             "such as (0, 0.1, 1)."
+        )
+
+
+def _check_denoised(scalings: Any, data: TrainingData) -> None:
+    """Refuse to rebuild rows that are not word counts or the like."""
+    several = isinstance(scalings, list | tuple)
+    wanted = scalings is not None and "denoised" in (scalings if several else [scalings])
+    if wanted and not is_counts(data):
+        raise ValueError(
+            f"input_scaling={scalings!r} rebuilds rows of sparse counts, and X and X_tgt are not "
+            "sparse matrices without negative values. Pass a scipy.sparse matrix of counts, or "
+            "take another input_scaling, such as 'auto'."
         )
 
 
