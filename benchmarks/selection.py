@@ -77,9 +77,11 @@ class Outcome(NamedTuple):
 
 
 def candidates(pool: str, is_sparse: bool) -> list[dict[str, Any]]:
-    scalings = (None, "source", "domain") if is_sparse else ("source", "both", "balanced")
-    names = ["input_scaling", *POOLS[pool]]
-    values = itertools.product(scalings, *POOLS[pool].values())
+    scalings = (None, "denoised") if is_sparse else ("source", "both", "balanced")
+    names, grid = ["input_scaling", *POOLS[pool]], dict(POOLS[pool])
+    if is_sparse and pool == "default":
+        grid["lambda_max"] = [0.0, 1.0]
+    values = itertools.product(scalings, *grid.values())
     return [dict(zip(names, one, strict=True)) for one in values]
 
 

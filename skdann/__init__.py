@@ -3,7 +3,12 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from skdann.exceptions import DomainWarning, SourceOnlyWarning, TargetScaleWarning
+from skdann.exceptions import (
+    DomainWarning,
+    OneClassWarning,
+    SourceOnlyWarning,
+    TargetScaleWarning,
+)
 
 if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann._classifier import DANNClassifier
@@ -17,6 +22,7 @@ __all__ = [
     "DANNClassifier",
     "DANNClassifierCV",
     "DomainWarning",
+    "OneClassWarning",
     "SourceOnlyWarning",
     "TargetScaleWarning",
     "adaptation_report",

@@ -18,6 +18,7 @@ from skdann._data.listing import listed
 from skdann._data.recognition import fit_recognition
 from skdann._data.target_check import warn_about_target_scale
 from skdann._network.conditioning import CONDITIONINGS
+from skdann._network.input_layers import InputLayers
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
 from skdann._prediction_mixin import DomainAdversarialMixin
@@ -493,11 +494,13 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
             start = earlier.net.members_
         # 2. Lambda and scaling, if they are to be chosen.
-        chosen = safe_choice(settings, data)
+        layers = InputLayers()
+        chosen = safe_choice(settings, data, layers)
         if chosen is not None:
             settings = chosen.settings
         # 3. Class shares, if they are to be estimated, and the network. Nothing is set until then.
-        (trained,) = fit_together(with_known_shares([settings], [data]), [data], starts=[start])
+        known = with_known_shares([settings], [data])
+        (trained,) = fit_together(known, [data], starts=[start], layers=layers)
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
     @explains_argument_names()

@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdann._choosing.choice import Pool, chosen_from
+from skdann._choosing.choice import Pool, judged_in_folds
 from skdann._choosing.signals import SIGNALS
 from skdann._classifier import DANNClassifier, read_record
 from skdann._data.argument_names import explains_argument_names
@@ -207,17 +207,17 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         ranking, found = [0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
         if data.X_target is not None:
             folds = self._folds(y, data)
-            choice, signals = chosen_from(pool, data, folds, self.scoring)
+            _, signals, choice, verdict = judged_in_folds(pool, data, folds, self.scoring)
             ranking = choice.ranking
             found = {
                 "adapted_": choice.index != 0,
-                "verdict_": choice.reason,
+                "verdict_": verdict,
                 "cv_results_": cv_results(pool.params, signals, choice),
                 "lambda_path_": lambda_path(pool.params, signals.of_fold, choice.index),
                 "n_splits_": len(folds),
             }
             if self.verbose:
-                print(f"[DANNClassifierCV] {choice.reason}")
+                print(f"[DANNClassifierCV] {verdict}")
         settings = [pool.settings[i] for i in ranking]
         if self.refit == "best":
             settings = settings[:1]
@@ -328,17 +328,19 @@ def cv_results(params, signals, choice):
             results[f"split{fold}_test_{name}"] = of_fold
         results[f"gain_{name}"] = signals.gains[name]
         results[f"error_{name}"] = signals.errors[name]
-    results["mean_test_score"] = signals.score
-    results["rank_test_score"] = _ranks(signals.score, choice)
+    if choice.expected is not None:
+        results["expected_gain"], results["gain_lower_bound"] = choice.expected, choice.bound
+    results["mean_test_score"] = choice.score
+    results["rank_test_score"] = _ranks(choice)
     results["passes"] = choice.passes
     return results
 
 
-def _ranks(score, choice):
+def _ranks(choice):
     """Return ranks: 1 for the chosen candidate, then the others that passed, then the rest."""
-    others = [i for i in np.argsort(-score, kind="stable") if i not in choice.ranking]
-    ranks = np.empty(len(score), dtype=np.int32)
-    ranks[[*choice.ranking, *others]] = np.arange(1, len(score) + 1)
+    others = [i for i in np.argsort(-choice.score, kind="stable") if i not in choice.ranking]
+    ranks = np.empty(len(choice.score), dtype=np.int32)
+    ranks[[*choice.ranking, *others]] = np.arange(1, len(choice.score) + 1)
     return ranks
 
 

@@ -16,6 +16,10 @@ class DomainWarning(UserWarning):
     """Rows of a call without `domain` were taken for target rows, and look like source rows."""
 
 
+class OneClassWarning(UserWarning):
+    """What was chosen predicts one class for all target rows: it probably knows nothing of them."""
+
+
 # Packages whose frames stand between the user's line and a warning of ours.
 _BETWEEN = {"skdann", "sklearn", "joblib", "contextlib"}
 

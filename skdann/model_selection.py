@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
-from skdann._choosing.rule import SEARCH_MARGINS, choose_from_search
+from skdann._choosing.gain_model import SEARCH_GAIN
+from skdann._choosing.rule import choose_from_search
 from skdann.metrics._reverse_validation import ReverseValidation
 from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
@@ -367,7 +368,7 @@ def choose_adaptation(cv_results):
     >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
     'domain'
     """
-    missing = [f"mean_test_{n}" for n in SEARCH_MARGINS if f"mean_test_{n}" not in cv_results]
+    missing = [f"mean_test_{n}" for n in SEARCH_GAIN if f"mean_test_{n}" not in cv_results]
     if missing:
         raise ValueError(
             f"cv_results lacks {missing}. Search with scoring=adaptation_scoring((X_tgt,)); with "
@@ -375,9 +376,8 @@ def choose_adaptation(cv_results):
         )
     baseline = _first_without_adaptation(cv_results["params"])
     # One value for each candidate: the mean over the test folds.
-    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_MARGINS}
-    names = [str(one) for one in cv_results["params"]]
-    return choose_from_search(means, names, baseline).index
+    means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_GAIN}
+    return choose_from_search(means, baseline).index
 
 
 def _first_without_adaptation(candidates):

@@ -153,5 +153,5 @@ def test_rows_that_are_no_counts_are_refused(words, change):
         settings = {**FAST, "input_scaling": scaling, "lambda_max": (0, 1)}
         if scaling == "denoised":
             settings["lambda_max"] = 1.0
-        with pytest.raises(ValueError, match="input_scaling=.*sparse counts"):
+        with pytest.raises(ValueError, match=r"input_scaling=.*sparse counts"):
             DANNClassifier(**settings).fit(change(X), y, change(X_tgt))

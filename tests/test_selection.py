@@ -10,9 +10,19 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, Randomize
 from sklearn.preprocessing import StandardScaler
 
 from skdann import DANNClassifier, DANNClassifierCV
+from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import FoldResult
-from skdann._choosing.rule import POOL_MARGINS, SEARCH_MARGINS, choose_from_pool, choose_from_search
-from skdann._choosing.signals import Signals, pool_signals
+from skdann._choosing.gain_model import (
+    LEARNED,
+    LEAST_BOUND,
+    LEAST_GAIN,
+    SEARCH_GAIN,
+    SEARCH_LEAST_GAIN,
+    GainModel,
+    evidence,
+)
+from skdann._choosing.rule import choose_from_pool, choose_from_search
+from skdann._choosing.signals import SIGNALS, Signals, pool_signals
 from skdann.metrics import EntropyScorer, InfoMaxScorer, ReverseValidation
 from skdann.model_selection import DomainKFold, adaptation_scoring, choose_adaptation
 from skdann.pipeline import make_dann_pipeline
@@ -25,30 +35,23 @@ GRID = {
 
 def chosen(accuracy, information, confidence=None, baseline=0):
     means = {"reverse_validation": np.array(accuracy), "info_max": np.array(information)}
-    means["confidence"] = np.arange(len(accuracy)) if confidence is None else np.array(confidence)
-    return choose_from_search(means, list("abcdef"), baseline)
+    means["confidence"] = np.zeros(len(accuracy)) if confidence is None else np.array(confidence)
+    return choose_from_search(means, baseline)
 
 
-def test_a_candidate_must_beat_the_baseline_by_all_signals():
-    assert chosen([0.8, 0.9, 0.7, 0.9], [0.3, 0.2, 0.6, 0.3]).ranking == [0]
-    assert chosen([0.8, 0.9, 0.7, 0.9], [0.3, 0.2, 0.6, 0.5]).ranking == [3]
-    assert chosen([0.8, 0.9], [0.3, 0.5], [0.5, 0.4]).ranking == [0]
-
-
-def test_the_best_comes_first_among_those_that_beat_it():
-    choice = chosen([0.8, 0.9, 0.95, 0.85], [0.3, 0.5, 0.6, 0.45])
+def test_the_candidate_of_a_search_with_the_most_expected_gain_is_chosen():
+    assert chosen([0.8, 0.8, 0.8], [0.3, 0.3, 0.3]).ranking == [0]
+    choice = chosen([0.6, 0.9, 0.95, 0.85], [0.3, 0.5, 0.6, 0.45])
     assert choice.ranking == [2, 1, 3]
     assert choice.passes.tolist() == [False, True, True, True]
-    said = "c replaces a: reverse_validation +0.150, info_max +0.300, confidence +2.000; 3 of 6"
-    assert choice.reason.startswith(said)
 
 
-@pytest.mark.parametrize("name", SEARCH_MARGINS)
-def test_a_gain_within_the_margin_of_a_search_counts_for_nothing(name):
-    for gain, index in ((-1e-6, 0), (1e-6, 1)):
-        means = {other: np.array([0.5, 0.9]) for other in SEARCH_MARGINS}
-        means[name] = np.array([0.5, 0.5 + SEARCH_MARGINS[name] + gain])
-        assert choose_from_search(means, ["a", "b"], 0).index == index
+@pytest.mark.parametrize("name", [name for name, weight in SEARCH_GAIN.items() if weight])
+def test_every_signal_of_a_search_counts(name):
+    for less, index in ((1e-6, 0), (-1e-6, 1)):
+        means = {other: np.array([0.5, 0.5]) for other in SEARCH_GAIN}
+        means[name] = np.array([0.5, 0.5 + SEARCH_LEAST_GAIN / SEARCH_GAIN[name] - less])
+        assert choose_from_search(means, 0).index == index
 
 
 def test_candidates_without_a_score_are_never_chosen():
@@ -57,8 +60,8 @@ def test_candidates_without_a_score_are_never_chosen():
 
 
 def test_the_baseline_may_stand_anywhere():
-    assert chosen([0.9, 0.8], [0.9, 0.4], [1, 0], baseline=1).index == 0
-    assert chosen([0.8, 0.8], [0.9, 0.4], [1, 0], baseline=1).index == 1
+    assert chosen([0.9, 0.3], [0.9, 0.4], baseline=1).index == 0
+    assert chosen([0.8, 0.8], [0.4, 0.4], baseline=1).index == 1
 
 
 # -- in a pool -------------------------------------------------------------------------------
@@ -95,7 +98,9 @@ def test_the_signals_of_a_pool_by_hand():
     assert signals.errors["reverse_validation"][1] == pytest.approx(0.5 / np.sqrt(2))
     np.testing.assert_allclose(signals.gains["info_max"], [0, np.log(2)], atol=1e-9)
     np.testing.assert_allclose(signals.errors["info_max"], 0, atol=1e-9)
-    np.testing.assert_allclose(signals.score, [0 + 0 + 0.5, 0.5 + 1 + 0.75])
+    # The reverse network of the first candidate gives .2 to the true label in both folds.
+    np.testing.assert_allclose(scores["reverse_probability"], [[0.2, 0.2], [0.2, 0.9]])
+    np.testing.assert_allclose(signals.gains["reverse_probability"], [0, 0.35])
 
 
 def test_weights_of_held_out_rows_count():
@@ -109,21 +114,78 @@ def test_weights_of_held_out_rows_count():
     assert signals_of([[one]], 1).of_fold["source_accuracy"].tolist() == [[1.0]]
 
 
-@pytest.mark.parametrize("name", POOL_MARGINS)
-def test_a_gain_within_the_noise_of_a_pool_counts_for_nothing(name):
-    errors = {other: np.array([0, 0.01]) for other in POOL_MARGINS}
+def some_signals(**gains):
+    """Return signals of two candidates, the second with these gains, each of error .01."""
+    gains = {name: np.array([0.0, gains.get(name, 0.0)]) for name in SIGNALS}
+    return Signals({}, gains, {name: np.array([0.0, 0.01]) for name in SIGNALS})
+
+
+def test_who_does_as_well_by_all_evidence_is_expected_to_gain_nothing():
+    pieces = evidence(some_signals())
+    np.testing.assert_array_equal(LEARNED.expected_gain(pieces), 0)
+    assert choose_from_pool(some_signals()).ranking == [0]
+
+
+@pytest.mark.parametrize("name", ["reverse_probability", "reverse_validation", "agreement"])
+def test_no_evidence_counts_against_a_candidate_that_has_more_of_it(name):
+    worse, better = (LEARNED.expected_gain(evidence(some_signals(**{name: g}))) for g in (-1, 1))
+    assert worse[1] <= 0 <= better[1] and worse[1] < better[1]
+
+
+def test_all_weights_are_at_least_zero_and_the_constant_at_most():
+    assert min([*LEARNED.expected.values(), *LEARNED.bound.values()]) >= 0 >= LEARNED.constant
+
+
+def test_the_pieces_of_evidence_by_hand():
+    pieces = evidence(
+        some_signals(reverse_probability=0.03, reverse_validation=0.1, info_max=0.08, agreement=0.2)
+    )
+    assert pieces["reverse_probability"][1] == 0.03
+    assert pieces["reverse_validation"][1] == 0.1
+    assert pieces["agreement"][1] == 0.2
+    assert pieces["sure_information"][1] == pytest.approx(np.tanh(8 / 8))
+    assert pieces["sure_of_all"][1] == pytest.approx(np.tanh(3 / 3))
+    assert all(values[0] == 0 for values in pieces.values())
+
+
+@pytest.mark.parametrize("which", ["expected", "bound"])
+def test_both_thresholds_must_be_passed(which):
+    signals = some_signals(agreement=0.5)
     for less, index in ((1e-6, 0), (-1e-6, 1)):
-        gains = {other: np.array([0, 0.9]) for other in POOL_MARGINS}
-        gains[name] = np.array([0, POOL_MARGINS[name] * 0.01 - less])
-        signals = Signals({}, gains, errors, np.array([0, 1.0]))
-        assert choose_from_pool(signals, ["a", "b"]).index == index
+        weights = {name: dict.fromkeys(LEARNED.expected, 0.0) for name in ("expected", "bound")}
+        enough = {"expected": LEAST_GAIN, "bound": LEAST_BOUND + 1}
+        for name, of in weights.items():
+            of["agreement"] = 2 * (enough[name] - (less if name == which else -0.1))
+        model = GainModel(**weights, constant=-1.0)
+        assert choose_from_pool(signals, model).index == index
 
 
-def test_the_pool_chooses_by_score():
-    gains = {name: np.array([0, 0.9, 0.8, 0.7]) for name in POOL_MARGINS}
-    errors = {name: np.zeros(4) for name in POOL_MARGINS}
-    signals = Signals({}, gains, errors, np.array([9.0, 1.0, 3.0, 2.0]))
-    assert choose_from_pool(signals, list("abcd")).ranking == [2, 3, 1]
+def test_the_pool_ranks_by_expected_gain():
+    gains = {name: np.array([0, 0.3, 0.5, 0.4]) for name in SIGNALS}
+    signals = Signals({}, gains, {name: np.full(4, 0.01) for name in SIGNALS})
+    choice = choose_from_pool(signals)
+    assert choice.ranking == [2, 3, 1] and not choice.passes[0]
+
+
+def test_calibration_makes_the_overconfident_comparable():
+    """Two candidates that know the same, one of which is always nearly certain."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    right = rng.random(400) < 0.8
+    said = np.where(right, y, 1 - y)
+    results = []
+    for sure in (0.8, 0.999):
+        proba = np.where(np.arange(2) == said[:, None], sure, 1 - sure)
+        results.append([FoldResult(proba, proba, proba)])
+    data = types.SimpleNamespace(y_source=y, domain_weight=None, classes=np.array([0, 1]))
+    folds = [(None, np.arange(400))]
+    before = pool_signals(results, data, folds)
+    after = pool_signals(calibrated(results, data, folds), data, folds)
+    assert before.gains["info_max"][1] > 0.4
+    for name in SIGNALS:
+        assert abs(after.gains[name][1]) < 0.01
+        assert after.of_fold[name][0, 0] == pytest.approx(before.of_fold[name][0, 0], abs=0.02)
+    assert after.of_fold["source_accuracy"][1] == before.of_fold["source_accuracy"][1]
 
 
 # -- in searches -----------------------------------------------------------------------------
@@ -154,7 +216,7 @@ def test_the_choice_is_the_same_with_and_without_routing(other_units, n_target):
     without = searching((target,)).fit(X, y, X_tgt=(target,))
     with sklearn.config_context(enable_metadata_routing=True):
         routed = searching().fit(X, y, X_tgt=(target,))
-    for name in SEARCH_MARGINS:
+    for name in SEARCH_GAIN:
         ours, theirs = (one.cv_results_[f"mean_test_{name}"] for one in (without, routed))
         np.testing.assert_allclose(ours, theirs)
     assert without.best_params_ == routed.best_params_

@@ -5,15 +5,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skdann._choosing import gain_model
+from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import cross_fit
-from skdann._choosing.rule import choose_by_signal, choose_from_pool
-from skdann._choosing.signals import pool_signals
+from skdann._choosing.remarks import remarks_on
+from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool
+from skdann._choosing.signals import Signals, mean_prediction, pool_signals
+from skdann._choosing.verdict import verdict_by_signal, verdict_of
 from skdann._data.splits import stratified_folds
-from skdann._training.settings import Settings, is_auto, usual_scalings
+from skdann._training.settings import Settings, is_auto, usual_lambdas, usual_scalings
 
-# What `DANNClassifier` tries where `lambda_max` is "auto"; one fold of this many is held out.
-_LAMBDAS = 0.0, 0.1, 1.0
+# One fold of this many is held out, and for candidates that could win another one.
 _N_FOLDS = 3
+
+# At most this many candidates are trained in the second fold, besides the baseline.
+_MOST_FINALISTS = 3
+
+# Added to the seed for the second fold, which is to show the luck of training too.
+_OTHER_SEED = 1000
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,36 @@ class Pool:
         """Return the candidates as a user would write them."""
         return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.params]
 
+    def only(self, candidates):
+        """Return the pool of some of the candidates, by their positions."""
+        return Pool([self.params[i] for i in candidates], [self.settings[i] for i in candidates])
+
+    def single(self):
+        """Return the pool with one network in place of an ensemble, for a fraction of the time."""
+        return Pool(self.params, [one.single() for one in self.settings])
+
+    def reseeded(self):
+        """Return the pool with other random numbers."""
+        return Pool(self.params, [replace(s, seed=s.seed + _OTHER_SEED) for s in self.settings])
+
+
+class Judged(NamedTuple):
+    """Candidates and what was found about them.
+
+    Attributes
+    ----------
+    results : list of lists of FoldResult
+        Of each candidate in each fold, calibrated.
+    signals : Signals
+    choice : Choice
+    verdict : str
+    """
+
+    results: list
+    signals: Signals
+    choice: Choice
+    verdict: str
+
 
 class Chosen(NamedTuple):
     """The settings to fit with, whether they adapt, and why they were chosen."""
@@ -54,7 +93,7 @@ class Chosen(NamedTuple):
     verdict: str
 
 
-def safe_choice(settings, data):
+def safe_choice(settings, data, layers=None):
     """Return what a classifier is to be fitted with, where its settings leave a choice.
 
     Parameters
@@ -62,6 +101,8 @@ def safe_choice(settings, data):
     settings : Settings
         Candidates are those of ``lambda_max`` and, for each, of ``input_scaling``.
     data : TrainingData
+    layers : InputLayers, default=None
+        Where what is computed for the rows is kept, for later fits.
 
     Returns
     -------
@@ -72,19 +113,68 @@ def safe_choice(settings, data):
         return None
     pool = _pool(settings, data)
     generator = np.random.default_rng(settings.seed)
-    folds = stratified_folds(data.y_source, _N_FOLDS, generator, data.groups)[:1]
+    folds = stratified_folds(data.y_source, _N_FOLDS, generator, data.groups)[:2]
     if not folds:
         unit = "rows" if data.groups is None else "groups"
         verdict = f"No class has two source {unit}: nothing can be chosen, and nothing is adapted."
         return Chosen(pool.settings[0], False, verdict)
-    # An ensemble is compared by one of its networks, for a fraction of the time.
-    single = Pool(pool.params, [one.single() for one in pool.settings])
-    choice, _ = chosen_from(single, data, folds)
-    return Chosen(pool.settings[choice.index], choice.index != 0, choice.reason)
+    single = pool.single()
+
+    def fit(which, stage):
+        trained = single.only(which) if stage == 0 else single.only(which).reseeded()
+        return [one for (one,) in cross_fit(trained.settings, data, [folds[stage]], layers)]
+
+    index, judged = in_stages(data, folds, pool.names(), fit)
+    judged = _with_remarks(judged, data, folds)
+    return Chosen(pool.settings[index], index != 0, judged.verdict)
 
 
-def chosen_from(pool, data, folds, scoring="safe"):
-    """Return the `Choice` from a pool, and the `Signals` of its candidates in the folds.
+def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
+    """Return the chosen candidate, and those of the last stage with what was found about them.
+
+    All candidates are trained in one fold. Those that could still be chosen are trained again, on
+    other rows and with other random numbers.
+
+    Parameters
+    ----------
+    data : TrainingData
+    folds : list of one or two pairs of int64 ndarrays
+    candidates : list of str
+        Their names; the first is the baseline.
+    fit : callable
+        ``fit(which, stage)`` returns the `FoldResult` of each of these candidates in
+        ``folds[stage]``.
+    model : GainModel, default=LEARNED
+
+    Returns
+    -------
+    int
+    Judged
+    """
+    everyone = [*range(len(candidates))]
+    results = calibrated([[one] for one in fit(everyone, 0)], data, folds[:1])
+    signals = pool_signals(results, data, folds[:1])
+    choice = choose_from_pool(signals, model)
+    order = np.argsort(-choice.expected, kind="stable")
+    hopeful = [int(i) for i in order if choice.expected[i] > gain_model.HOPELESS_GAIN]
+    if not hopeful or len(folds) == 1:
+        verdict = verdict_of(choice, signals, candidates)
+        return choice.index, Judged(results, signals, choice, verdict)
+    finalists = [0, *hopeful[:_MOST_FINALISTS]]
+    again = calibrated([[one] for one in fit(finalists, 1)], data, folds[1:])
+    # Agreement is with the whole pool, of which only the first fold has predictions.
+    pool_mean = mean_prediction([one for (one,) in results])
+    results = [[*results[i], *more] for i, more in zip(finalists, again, strict=True)]
+    signals = pool_signals(results, data, folds, pool_means=[pool_mean, pool_mean])
+    choice = choose_from_pool(signals, model)
+    verdict = verdict_of(choice, signals, [candidates[i] for i in finalists])
+    return finalists[choice.index], Judged(results, signals, choice, verdict)
+
+
+def judged_in_folds(pool, data, folds, scoring="safe"):
+    """Return the `Judged` candidates of a pool, all of them trained in all folds.
+
+    Their signals are those of the probabilities as they are, as a search would find them.
 
     Parameters
     ----------
@@ -95,15 +185,27 @@ def chosen_from(pool, data, folds, scoring="safe"):
         Source rows to train on, and rows held out.
     scoring : "safe" or one of `SIGNALS`
     """
-    signals = pool_signals(cross_fit(pool.settings, data, folds), data, folds)
+    raw = cross_fit(pool.settings, data, folds)
+    results, signals = calibrated(raw, data, folds), pool_signals(raw, data, folds)
     if scoring == "safe":
-        return choose_from_pool(signals, pool.names()), signals
-    return choose_by_signal(signals, scoring, pool.names()), signals
+        of_calibrated = pool_signals(results, data, folds)
+        choice = choose_from_pool(of_calibrated)
+        verdict = verdict_of(choice, of_calibrated, pool.names())
+    else:
+        choice = choose_by_signal(signals, scoring)
+        verdict = verdict_by_signal(choice, signals, scoring, pool.names())
+    return _with_remarks(Judged(results, signals, choice, verdict), data, folds)
+
+
+def _with_remarks(judged, data, folds):
+    """Return them with what else a user should know in the verdict."""
+    said = remarks_on(judged.results, judged.choice, data, folds)
+    return judged._replace(verdict=" ".join([judged.verdict, *said]))
 
 
 def _pool(settings, data):
     """Return the `Pool` of all combinations of scaling and lambda."""
-    lambdas = _LAMBDAS if is_auto(settings.lambda_max) else settings.lambda_max
+    lambdas = usual_lambdas(data) if is_auto(settings.lambda_max) else settings.lambda_max
     scalings = settings.input_scaling
     if is_auto(scalings):
         scalings = usual_scalings(data, settings.feature_extractor)

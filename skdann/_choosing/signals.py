@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
-SIGNALS = "reverse_validation", "source_accuracy", "info_max", "confidence", "agreement"
+SIGNALS = (
+    *("reverse_validation", "reverse_probability", "source_accuracy"),
+    *("info_max", "confidence", "agreement"),
+)
+_ON_SOURCE = SIGNALS[:3]  # means over source rows held out; the others are over target rows
 
 
 @dataclass(frozen=True)
@@ -15,22 +19,21 @@ class Signals:
     Attributes
     ----------
     of_fold : dict of ndarrays of shape (n_candidates, n_folds)
-        ``reverse_validation`` and ``source_accuracy`` in [0, 1]; ``info_max`` and ``confidence``,
-        minus the mean entropy, in nats; ``agreement``, the probability that a candidate and the
-        pool's mean, each drawing a label for a target row, draw the same.
+        ``reverse_validation``, the reverse network's accuracy, and ``source_accuracy`` in [0, 1];
+        ``reverse_probability``, the mean probability that the reverse network gives the true
+        label; ``info_max`` and ``confidence``, minus the mean entropy, in nats; ``agreement``, the
+        probability that a candidate and the pool's mean, each drawing a label for a target row,
+        draw the same.
     gains, errors : dict of ndarrays of shape (n_candidates,)
         Mean over the rows minus the first candidate's, and the standard error of that.
-    score : ndarray of shape (n_candidates,)
-        Reverse validation, information as a share of log(n_classes), and agreement, added.
     """
 
     of_fold: dict
     gains: dict
     errors: dict
-    score: np.ndarray
 
 
-def pool_signals(results, data, folds):
+def pool_signals(results, data, folds, pool_means=None):
     """Return the `Signals` of the candidates of a pool.
 
     Parameters
@@ -39,11 +42,14 @@ def pool_signals(results, data, folds):
         Of each candidate in each fold.
     data : TrainingData
     folds : list of pairs of ndarrays
+    pool_means : list of ndarrays of shape (n_target, n_classes), default=None
+        For each fold the mean prediction that candidates agree with; None takes their own.
     """
     # Of each signal, an array of shape (n_candidates, n_rows) for each fold.
     rows = {name: [] for name in SIGNALS}
     for f, (_, held_out) in enumerate(folds):
-        of_fold = _rows_of_fold([candidate[f] for candidate in results], data, held_out)
+        pool_mean = None if pool_means is None else pool_means[f]
+        of_fold = _rows_of_fold([one[f] for one in results], data, held_out, pool_mean)
         for name in SIGNALS:
             rows[name].append(of_fold[name])
     of_fold, gains, errors = {}, {}, {}
@@ -51,18 +57,20 @@ def pool_signals(results, data, folds):
         of_fold[name] = np.stack([one.mean(axis=1) for one in values], axis=1)
         # Every fold has other source rows, and the same target rows.
         # So source rows of all folds are put side by side, and target rows are averaged.
-        on_source = name in ("reverse_validation", "source_accuracy")
+        on_source = name in _ON_SOURCE
         together = np.concatenate(values, axis=1) if on_source else np.mean(values, axis=0)
         over_first = together - together[0]  # paired with the baseline, row by row
         gains[name] = over_first.mean(axis=1)
         errors[name] = over_first.std(axis=1) / np.sqrt(over_first.shape[1])
-    means = {name: values.mean(axis=1) for name, values in of_fold.items()}
-    information = means["info_max"] / np.log(len(data.classes))  # in [0, 1], as the others
-    score = means["reverse_validation"] + information + means["agreement"]
-    return Signals(of_fold, gains, errors, score)
+    return Signals(of_fold, gains, errors)
 
 
-def _rows_of_fold(results, data, held_out):
+def mean_prediction(results):
+    """Return the mean target prediction of some candidates in one fold, (n_target, n_classes)."""
+    return np.mean([one.target_proba for one in results], axis=0, dtype=np.float64)
+
+
+def _rows_of_fold(results, data, held_out, pool_mean):
     """Return the signals of each row: dict of ndarrays of shape (n_candidates, n_rows)."""
     y = data.y_source[held_out]
     weight = 1.0
@@ -71,13 +79,14 @@ def _rows_of_fold(results, data, held_out):
         weight = data.domain_weight[held_out] / data.domain_weight[held_out].mean()
     # Shape (n_candidates, n_target, n_classes).
     target = np.stack([one.target_proba.astype(np.float64) for one in results])
-    pool = target.mean(axis=0)  # the mean prediction of all candidates
+    pool = mean_prediction(results) if pool_mean is None else pool_mean
     entropy = entr(target).sum(axis=2)  # -sum p log p of each row
     # A row's share in the mutual information: -sum p log(mean p) - entropy. Its mean over the rows
     # is the entropy of the mean prediction minus the mean entropy.
     log_shares = np.log(np.maximum(target.mean(axis=1), np.finfo(np.float64).tiny))
     return {
         "reverse_validation": weight * _hits([one.reverse_proba for one in results], y),
+        "reverse_probability": weight * _of_label([one.reverse_proba for one in results], y),
         "source_accuracy": weight * _hits([one.source_proba for one in results], y),
         "info_max": -(target * log_shares[:, None]).sum(axis=2) - entropy,
         "confidence": -entropy,
@@ -87,3 +96,7 @@ def _rows_of_fold(results, data, held_out):
 
 def _hits(probas, codes):
     return np.stack([proba.argmax(axis=1) == codes for proba in probas]).astype(np.float64)
+
+
+def _of_label(probas, codes):
+    return np.stack([proba[np.arange(len(codes)), codes] for proba in probas]).astype(np.float64)

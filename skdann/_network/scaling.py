@@ -6,7 +6,6 @@ The scaling is the first thing that a network does to its rows, so it takes no c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch

@@ -246,6 +246,14 @@ def usual_scalings(data: TrainingData, feature_extractor: Any = None) -> tuple[s
     return None if _has_unit_size(data) else "source", "both", "balanced"
 
 
+def usual_lambdas(data: TrainingData) -> tuple[float, ...]:
+    """Return the lambdas that "auto" chooses from; fewer for counts, where the strong one is best.
+
+    0 comes first.
+    """
+    return (0.0, 1.0) if is_counts(data) else (0.0, 0.1, 1.0)
+
+
 def _has_unit_size(data: TrainingData) -> bool:
     mean, deviation = column_moments(data.X_source, data.source_rows, data.domain_weight)
     largest = max(np.abs(mean).max(), deviation.max())
