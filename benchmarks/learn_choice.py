@@ -1,46 +1,35 @@
 """The rule of choice: learned from pairs with known target labels, judged on sets left out.
 
-    python benchmarks/learn_choice.py --cache FOLDER [--kinds real made ...] [--seeds 3]
-        [--datasets ...] [--train-only] [--output FILE.md]
+    python benchmarks/choice_cases.py --cache FOLDER [--seeds 3] ...
+    python benchmarks/learn_choice.py --cache FOLDER [--seeds 3] [--kinds ...] [--output FILE.md]
 
-trains the candidates of `DANNClassifier` on real pairs (shifted_data.py) and made pairs
-(made_pairs.py), in two folds with other random numbers and on all source rows. Then it learns the
-two sums of `skdann/_choosing/gain_model.py`, and prints
+The first command trains the candidates of every pair. The second learns the two sums of
+`skdann/_choosing/gain_model.py` from them, and prints
 
 - what the rule gains and harms on every data set, with sums learned from the *other* data sets,
-- the same for other rules: the one before this, single scores, sums without one of the pieces,
+- the same for the rule before this one, for single scores, and with one thing changed,
 - the numbers learned from all data sets, which gain_model.py holds.
 
-Target labels are used to learn from the other data sets and to score. Every pair is a file in the
-cache, and a later call trains only what is missing. Several calls may fill one cache, each with
-``--part i/n``.
+Target labels are used to learn from the other data sets, and to score.
 """
 
 import argparse
-import itertools
-import pickle
-import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import selection
-import torch
-from made_pairs import made_pairs
+from choice_cases import Case, cases, make_parser, write
 from scipy import sparse
 from scipy.optimize import linprog, nnls
-from shifted_data import DATASETS, SHIFTS, ShiftedPair, shifted_pairs
 from target_accuracy import markdown, points
 
 from skdann._choosing import gain_model
+from skdann._choosing.calibration import calibrated
 from skdann._choosing.choice import in_stages
 from skdann._choosing.gain_model import EVIDENCE, GainModel, evidence
 from skdann._choosing.rule import choose_from_search
-from skdann._choosing.signals import Signals, pool_signals
-
-KINDS = "real", "made", "units", "10/90", "90/10", "none"
+from skdann._choosing.signals import pool_signals
 
 # A pair gains or loses so much by adaptation that a few would decide: gains are cut here.
 LARGEST_GAIN = 0.15
@@ -50,94 +39,6 @@ LARGEST_LOSS = 0.5  # for the lower bound
 HALF_WEIGHT_ROWS, REAL_WEIGHT = 100, 2.0
 RIDGE = 0.03  # times the number of candidates, on pieces of unit size
 QUANTILE = 0.1
-
-
-class Case(NamedTuple):
-    """One pair with one seed: what its candidates say, and their accuracy on the target.
-
-    `accuracy` is on test rows; `both` on test rows and on target rows of the fit together, which
-    is what is learned from.
-    """
-
-    kind: str
-    dataset: str
-    name: str
-    seed: int
-    n_test: int
-    settings: list[dict[str, Any]]
-    data: Any
-    folds: list[Any]
-    results: list[list[Any]]
-    accuracy: np.ndarray
-    both: np.ndarray
-    signals: Signals
-
-    @property
-    def pieces(self) -> dict[str, np.ndarray]:
-        return evidence(self.signals)
-
-
-# -- training --------------------------------------------------------------------------------
-
-
-def pairs_of(kind: str, datasets: list[str], seed: int) -> Iterator[ShiftedPair]:
-    if kind == "made":
-        return made_pairs(seed=seed)
-    if kind == "units":  # sparse counts have no units
-        datasets = [one for one in datasets if one not in ("amazon_reviews", "email_spam")]
-    return shifted_pairs(kind, datasets)
-
-
-def train(options: argparse.Namespace) -> None:
-    """Train what the cache lacks."""
-    part, n_parts = map(int, options.part.split("/"))
-    tasks = itertools.product(options.kinds, range(options.seeds))
-    number = 0
-    for kind, seed in tasks:
-        for pair in pairs_of(kind, options.datasets, seed):
-            number += 1
-            path = file_of(options.cache, kind, pair.dataset, pair.name, seed)
-            if number % n_parts != part % n_parts or path.exists():
-                continue
-            wanted = selection.candidates("default", sparse.issparse(pair.X_src))
-            found = selection.outcome(pair, wanted, seed, 2)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = pair.y_src, pair.y_tgt, pair.y_test, pair.X_src.shape, found
-            unfinished = path.with_suffix(".unfinished")
-            unfinished.write_bytes(pickle.dumps(content))
-            unfinished.rename(path)
-            print(kind, pair.dataset, pair.name, seed, f"{found.seconds:.0f} s", flush=True)
-
-
-def file_of(cache: Path, kind: str, dataset: str, name: str, seed: int) -> Path:
-    return cache / kind.replace("/", "-") / f"{dataset}__{name}__{seed}__2.pkl"
-
-
-def cases(options: argparse.Namespace) -> Iterator[Case]:
-    for kind in options.kinds:
-        for path in sorted((options.cache / kind.replace("/", "-")).glob("*.pkl")):
-            dataset, name, seed, _ = path.stem.split("__")
-            if int(seed) < options.seeds and (kind == "made" or dataset in options.datasets):
-                yield case_of(kind, dataset, name, int(seed), path)
-
-
-def case_of(kind: str, dataset: str, name: str, seed: int, path: Path) -> Case:
-    y_src, y_tgt, y_test, _, found = pickle.loads(path.read_bytes())
-    classes = np.unique(y_src)
-    data = types.SimpleNamespace(
-        y_source=np.searchsorted(classes, y_src), domain_weight=None, classes=classes
-    )
-
-    def accuracy(probabilities: list[np.ndarray], y: np.ndarray) -> np.ndarray:
-        return np.array([np.mean(classes[one.argmax(axis=1)] == y) for one in probabilities])
-
-    test, fit = accuracy(found.test, y_test), accuracy(found.target, y_tgt)
-    both = (test * len(y_test) + fit * len(y_tgt)) / (len(y_test) + len(y_tgt))
-    signals = pool_signals(found.results, data, found.folds)
-    return Case(
-        kind, dataset, name, seed, len(y_test), found.settings, data, found.folds, found.results,
-        test, both, signals,
-    )  # fmt: skip
 
 
 # -- learning --------------------------------------------------------------------------------
@@ -161,7 +62,9 @@ def learned(from_cases: list[Case], names: Iterable[str] = tuple(EVIDENCE)) -> G
 
 
 def weight_of(case: Case) -> float:
-    return case.n_test / (case.n_test + HALF_WEIGHT_ROWS) * (1 if case.kind == "made" else REAL_WEIGHT)
+    return (
+        case.n_test / (case.n_test + HALF_WEIGHT_ROWS) * (1 if case.kind == "made" else REAL_WEIGHT)
+    )
 
 
 def non_negative_ridge(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -188,7 +91,9 @@ def quantile(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
 def learned_for_search(from_cases: list[Case]) -> dict[str, float]:
     """Return the sum for searches, of means alone."""
     names = list(gain_model.SEARCH_GAIN)
-    X = np.concatenate([np.stack([c.signals.gains[n][1:] for n in names], 1) for c in from_cases])
+    X = np.concatenate(
+        [np.stack([c.raw_signals().gains[n][1:] for n in names], 1) for c in from_cases]
+    )
     gain = np.concatenate([one.both[1:] - one.both[0] for one in from_cases])
     weight = np.concatenate([np.full(len(one.both) - 1, weight_of(one)) for one in from_cases])
     found = non_negative_ridge(X, np.clip(gain, -LARGEST_GAIN, LARGEST_GAIN), weight)
@@ -227,7 +132,7 @@ def in_folds(case: Case, models: dict[str, GainModel], n_folds: int = 2) -> tupl
     """As `DANNClassifierCV` does: all candidates in all folds."""
     signals = case.signals
     if n_folds == 1:
-        first = [one[:1] for one in case.results]
+        first = calibrated([one[:1] for one in case.results], case.data, case.folds[:1])
         signals = pool_signals(first, case.data, case.folds[:1])
     model, pieces = models[case.dataset], evidence(signals)
     return by_gain(model.expected_gain(pieces), model.lower_bound(pieces)), n_folds * len(case.both)
@@ -254,8 +159,7 @@ def at_thresholds(
 
 def conjunction(case: Case) -> tuple[int, int]:
     """The rule before this one: better by 1, 5 and 0 standard errors, in one fold."""
-    first = [one[:1] for one in case.results]
-    signals = pool_signals(first, case.data, case.folds[:1])
+    signals = case.raw_signals(n_folds=1)
     margins = {"reverse_validation": 1.0, "info_max": 5.0, "confidence": 0.0}
     beats = [signals.gains[n] > count * signals.errors[n] for n, count in margins.items()]
     means = {name: values.mean(axis=1) for name, values in signals.of_fold.items()}
@@ -268,11 +172,13 @@ def conjunction(case: Case) -> tuple[int, int]:
 
 
 def best_by(case: Case, name: str) -> tuple[int, int]:
-    return int(np.argmax(case.signals.of_fold[name].mean(axis=1))), 2 * len(case.both)
+    of_fold = case.raw_signals().of_fold
+    return int(np.argmax(of_fold[name].mean(axis=1))), 2 * len(case.both)
 
 
 def by_search(case: Case, models: dict[str, dict[str, float]]) -> tuple[int, int]:
-    means = {name: case.signals.of_fold[name].mean(axis=1) for name in gain_model.SEARCH_GAIN}
+    of_fold = case.raw_signals().of_fold
+    means = {name: of_fold[name].mean(axis=1) for name in gain_model.SEARCH_GAIN}
     choice = choose_from_search(means, 0, models[case.dataset])
     return choice.index, 2 * len(case.both)
 
@@ -290,7 +196,9 @@ def best(case: Case) -> tuple[int, int]:
 
 def rules(all_cases: list[Case]) -> dict[str, Rule]:
     of_all = leaving_one_out(all_cases, learned)
-    of_search = leaving_one_out(all_cases, learned_for_search)
+    of_search = leaving_one_out(
+        [one for one in all_cases if one.kind in ("real", "made")], learned_for_search
+    )
     made = [one for one in all_cases if one.kind == "made"]
     found: dict[str, Rule] = {
         "skdann, in two stages": partial(staged, models=of_all),
@@ -318,7 +226,7 @@ def studies(all_cases: list[Case]) -> dict[str, Rule]:
     """Return rules with one thing changed, all candidates in both folds."""
     of_all = leaving_one_out(all_cases, learned)
     found: dict[str, Rule] = {}
-    for least in (0.01, 0.02, 0.03, 0.04, 0.06):
+    for least in (0.01, 0.02, 0.025, 0.03, 0.04, 0.06):
         found[f"expected gain above {least}"] = partial(
             at_thresholds, models=of_all, least=least, least_bound=gain_model.LEAST_BOUND
         )
@@ -376,7 +284,10 @@ def set_table(of_kind: list[Case], by_rules: dict[str, Rule], names: list[str]) 
     rows = []
     for dataset in sorted({one.dataset for one in of_kind}):
         of_set = [one for one in of_kind if one.dataset == dataset]
-        line = [f"{dataset} ({len(by_pair(of_set))})", points(np.mean([c.accuracy[0] for c in of_set]))]
+        line = [
+            f"{dataset} ({len(by_pair(of_set))})",
+            points(np.mean([c.accuracy[0] for c in of_set])),
+        ]
         for name in names:
             chosen = [one.accuracy[by_rules[name](one)[0]] for one in of_set]
             line.append(points(float(np.mean(chosen))))
@@ -410,7 +321,8 @@ def report(options: argparse.Namespace) -> str:
     of_real = [one for one in all_cases if one.kind == "real"]
     if of_real:
         parts += ["### One thing changed, real pairs", gain_table(of_real, studies(all_cases))]
-    model, search = learned(all_cases), learned_for_search(all_cases)
+    unchanged = [one for one in all_cases if one.kind in ("real", "made")]
+    model, search = learned(all_cases), learned_for_search(unchanged)
     parts += ["### Learned from all data sets", numbers(model, search)]
     return "\n\n".join(parts)
 
@@ -426,26 +338,8 @@ def numbers(model: GainModel, search: dict[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Learn the rule of choice, and judge it.")
-    parser.add_argument("--cache", type=Path, required=True, help="folder of the trained pairs")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--part", default="0/1", help="train only every n-th pair, such as 1/2")
-    parser.add_argument("--train-only", action="store_true")
-    parser.add_argument("--no-training", action="store_true", help="use what the cache has")
-    parser.add_argument("--output", type=Path, help="file the tables are also written to")
-    options = parser.parse_args()
-    assert set(KINDS) - {"made"} <= set(SHIFTS)
-    torch.set_num_threads(1)
-    if not options.no_training:
-        train(options)
-    if options.train_only:
-        return
-    text = report(options)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n")
+    options = make_parser("Learn the rule of choice, and judge it.").parse_args()
+    write(report(options), options)
 
 
 if __name__ == "__main__":

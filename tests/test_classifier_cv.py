@@ -87,7 +87,6 @@ def drifted(n_rows=300):
     ],
     ids=["plain", "estimated-shares", "more-options", "early-stopping"],
 )
-@pytest.mark.filterwarnings("ignore::skdann.OneClassWarning")
 def test_the_scores_of_the_pool_are_those_of_the_scorers(options):
     X, y, X_tgt = drifted()
     folds = list(StratifiedKFold(2).split(X, y))

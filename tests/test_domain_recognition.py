@@ -236,7 +236,7 @@ def test_an_unknown_domain_costs_at_most_two_points_in_any_tool(routing, tool):
 def test_by_default_too():
     X, y, X_tgt, y_tgt = SHIFTS["iris in inches"]()
     clf = DANNClassifier(max_epochs=200, random_state=0).fit(X, y, X_tgt)
-    assert clf.input_scaling_ == "domain"
+    assert clf.input_scaling_ == "balanced"
     assert clf.score(X, y) == clf.score(X, y, domain="source") > 0.95
     assert clf.score(X_tgt, y_tgt) == clf.score(X_tgt, y_tgt, domain="target")
 

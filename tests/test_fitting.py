@@ -16,6 +16,7 @@ from skdann._data.tensors import RowTables
 from skdann._torch import randomness as _randomness
 from skdann._training import stacked_scaling as _scaling
 from skdann._training.autograd_objective import ObjectiveTerms
+from skdann._network.input_layers import InputLayers
 from skdann._training.fit_together import _prepared, fit_together
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import with_known_shares
@@ -114,7 +115,7 @@ def halves(record):
 def prepared(classifiers, records):
     tables = RowTables(torch.device("cpu"))
     return [
-        _prepared(Settings.of(one, data), data, tables, None, False)
+        _prepared(Settings.of(one, data), data, tables, InputLayers(), None, False)
         for one, data in zip(classifiers, records, strict=True)
     ]
 

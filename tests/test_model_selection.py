@@ -358,22 +358,21 @@ BASELINE = {"lambda_max": 0, "input_scaling": "source"}, 0.80, 0.50, -0.30
 @pytest.mark.parametrize(
     ("scores", "replaces"),
     [
-        ((0.82, 0.53, -0.29), True),
-        ((0.805, 0.53, -0.29), False),  # reverse validation by less than 0.01
-        ((0.82, 0.515, -0.29), False),  # information by less than 0.02
-        ((0.82, 0.53, -0.31), False),  # less confident
-        ((0.82, 0.53, np.nan), False),  # a fit of the search failed
+        ((0.95, 0.70, -0.29), True),
+        ((0.80, 0.50, -0.30), False),  # no gain at all
+        ((0.82, 0.52, -0.29), False),  # little
+        ((np.nan, 0.9, -0.1), False),  # a fit of the search failed
     ],
 )
-def test_a_candidate_must_be_better_by_all_three_scores(scores, replaces):
-    worse = {"lambda_max": 1.0, "input_scaling": "both"}, 0.9, 0.4, -0.1
+def test_a_candidate_must_have_enough_expected_gain(scores, replaces):
+    worse = {"lambda_max": 1.0, "input_scaling": "both"}, 0.7, 0.4, -0.1
     other = {"lambda_max": 1.0, "input_scaling": "domain"}, *scores
     assert choose_adaptation(results(worse, BASELINE, other)) == (2 if replaces else 1)
 
 
-def test_the_best_reverse_validation_is_chosen_among_those_that_are_better():
-    some = {"lambda_max": 0.1}, 0.85, 0.60, -0.2
-    more = {"lambda_max": 1.0}, 0.88, 0.55, -0.2
+def test_the_most_expected_gain_is_chosen():
+    some = {"lambda_max": 0.1}, 0.97, 0.60, -0.2
+    more = {"lambda_max": 1.0}, 0.99, 0.65, -0.2
     assert choose_adaptation(results(BASELINE, some, more)) == 2
 
 

@@ -184,7 +184,8 @@ def test_calibration_makes_the_overconfident_comparable():
     assert before.gains["info_max"][1] > 0.4
     for name in SIGNALS:
         assert abs(after.gains[name][1]) < 0.01
-        assert after.of_fold[name][0, 0] == pytest.approx(before.of_fold[name][0, 0], abs=0.02)
+        if name != "agreement":  # which is with the mean of both
+            assert after.of_fold[name][0, 0] == pytest.approx(before.of_fold[name][0, 0], abs=0.02)
     assert after.of_fold["source_accuracy"][1] == before.of_fold["source_accuracy"][1]
 
 

@@ -50,7 +50,6 @@ class InputScaling(nn.Module):
         scaled = (X - self.shift[domain]).mul_(self.factor[domain])
         return scaled.clamp_(-LARGEST_SCALED_VALUE, LARGEST_SCALED_VALUE)
 
-
     @property
     def tells_domains_apart(self) -> bool:
         """Whether the domain of a row matters."""
@@ -89,9 +88,7 @@ def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:
     return _scaling(moments, sparse.issparse(data.X_source))
 
 
-def _own_moments(
-    data: TrainingData, code: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def _own_moments(data: TrainingData, code: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and deviation of the rows of a target domain, or of all."""
     assert data.target_domain is not None
     rows = data.target_rows
