@@ -43,11 +43,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     gradient back to the feature extractor times minus lambda: the features learn to predict
     the label and *not* to give the domain away. One gradient step trains all three.
 
-    By default it adapts only where that is safe. Nine candidates, three strengths of adaptation
-    for each of three scalings, are trained without a third of the source rows and compared by
-    signals that need no target labels. The network without adaptation stays unless another one
-    does better by all signals; `DANNClassifierCV` describes them. `verdict_` says what was chosen
-    and why.
+    By default it adapts only where that is safe. Candidates, three strengths of adaptation for
+    each of three scalings, are trained without a third of the source rows. Evidence that needs no
+    target labels says how much target accuracy each is expected to gain over the network without
+    adaptation; `DANNClassifierCV` describes it. Where that is not enough, the network without
+    adaptation stays. `verdict_` says what was chosen and why.
 
     Read more in the user guide, ``docs/user_guide.md``.
 
@@ -81,32 +81,42 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         target domains; it must return logits. The gradient reversal stands in front of it in any
         case.
 
-    input_scaling : {"auto", "source", "both", "domain"}, None or tuple of these, default="auto"
+    input_scaling : {"auto", "source", "both", "domain", "balanced", "denoised"}, None or tuple \
+of these, default="auto"
         How columns are scaled, as the first thing in the network and without a copy of the data:
         to mean 0 and deviation 1 by the statistics of the source rows, of both domains (each
         with half the weight), or of each domain by its own, and cut at +-8. A column that is
         constant in the rows that its statistics come from becomes 0; sparse columns are not
         shifted. None scales nothing. `partial_fit` takes the statistics of its first chunk.
 
-        With "domain", `fit` also learns to recognise source rows, so that `predict` and the other
-        methods scale them as such. Rows that it is not sure of count as target rows, unless you
-        pass `domain`.
+        "balanced" is "domain" with weights: target rows are weighed so that their predicted
+        classes are as frequent as in the source. So a drift is undone, and a difference in class
+        shares is not taken for one. Logistic regressions predict the classes.
+
+        With "domain" and "balanced", `fit` also learns to recognise source rows, so that `predict`
+        and the other methods scale them as such. Rows that it is not sure of count as target
+        rows, unless you pass `domain`.
+
+        "denoised" is for sparse counts, such as words: each row is replaced by what the words in
+        it say about the 2,000 most frequent words, by one layer of a marginalised denoising
+        autoencoder [7]_ that both domains' rows determine. It needs 40 MB, in files too.
 
         With a given lambda, "auto" means None if `X` is sparse, if you pass a
         `feature_extractor`, or if the source columns are already of about unit size (largest
         standard deviation between 0.1 and 3, no mean beyond 3 in absolute value), and "source"
-        otherwise. Where lambda is chosen, that scaling, "both" (for sparse `X`: "source") and
-        "domain" are all candidates; a tuple names the candidates, the baseline's first.
+        otherwise. Where lambda is chosen, that scaling, "both" and "balanced" are all candidates;
+        for sparse counts None and "denoised"; for other sparse `X` None, "source" and "domain". A
+        tuple names the candidates, the baseline's first.
 
     lambda_max : float >= 0, "auto" or tuple of float, default="auto"
         Strength of adaptation at the end of `lambda_schedule`. 1.0 is plain DANN, the paper's.
         With 0 (and a `target_information` of 0) the classifier is the source-only network: the
         domain classifier learns, but the features do not learn from it. "auto" chooses from 0,
-        0.1 and 1 without target labels, for about eight times the cost of a fit; a tuple chooses
-        from its values and 0. Searches such as ``GridSearchCV(DANNClassifier(), {"lr": ...})``
-        then choose inside every fit: give a lambda, or use `DANNClassifierCV`, to avoid that.
-        Where nothing can be chosen, "auto" means 1.0: in `partial_fit`, and in `fit` without
-        `X_tgt`, where lambda has no effect.
+        0.1 and 1 without target labels (from 0 and 1 for sparse counts), for about eight times the
+        cost of a fit; a tuple chooses from its values and 0. Searches such as
+        ``GridSearchCV(DANNClassifier(), {"lr": ...})`` then choose inside every fit: give a
+        lambda, or use `DANNClassifierCV`, to avoid that. Where nothing can be chosen, "auto" means
+        1.0: in `partial_fit`, and in `fit` without `X_tgt`, where lambda has no effect.
 
     lambda_schedule : {"ramp", "constant"} or callable, default="ramp"
         The factor of `lambda_max` at progress p, the share of training that is done, in [0, 1].
@@ -229,17 +239,18 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         What the network was trained with, given or chosen.
 
     domain_recognition_ : dict or None
-        With ``input_scaling="domain"``: the share of new ``"source"`` rows that are recognised as
-        such where no `domain` is given, and the share of new ``"target"`` rows that are mistaken
-        for source rows. Both are 0 if less than half of the source rows would be recognised: then
-        none is.
+        With ``input_scaling`` "domain" or "balanced": the share of new ``"source"`` rows that are
+        recognised as such where no `domain` is given, and the share of new ``"target"`` rows that
+        are mistaken for source rows. Both are 0 if less than half of the source rows would be
+        recognised: then none is.
 
     adapted_ : bool
         Whether something was chosen over the network without adaptation. It exists only if
         lambda was chosen: with "auto" or candidates, after a `fit` with `X_tgt`.
 
     verdict_ : str
-        What was chosen and why, in a sentence; it exists where `adapted_` does.
+        What was chosen and why, how sure that is, and what came closest; it exists where
+        `adapted_` does.
 
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
@@ -291,6 +302,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
        information maximization. NeurIPS.
     .. [6] Combes, R. T. des et al. (2020). Domain adaptation with conditional distribution
        matching and generalized label shift. NeurIPS.
+    .. [7] Chen, M. et al. (2012). Marginalized denoising autoencoders for domain adaptation. ICML.
 
     Examples
     --------
@@ -483,6 +495,11 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
         ValueError
             For unusable input, naming the argument and the cure; the estimator is then as it
             was before the call. Also when the loss stops being finite.
+
+        Warns
+        -----
+        OneClassWarning
+            If what was chosen predicts one class for all target rows.
         """
         # 1. Rows and labels to a record; parameters to a value.
         earlier = self._trained if self.warm_start and hasattr(self, "_trained") else None

@@ -38,10 +38,10 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
 
         domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
-            The domain of the rows. It matters only with ``input_scaling="domain"``. A code is 0
-            for the source, 1 for the first target domain, and so on. With None a row is a target
-            row, unless it is recognised as a source row; each row is judged by itself. If rows
-            can't be recognised one by one, but look like source rows as a whole, a
+            The domain of the rows. It matters only with ``input_scaling`` "domain" or "balanced". A
+            code is 0 for the source, 1 for the first target domain, and so on. With None a row is
+            a target row, unless it is recognised as a source row; each row is judged by itself. If
+            rows can't be recognised one by one, but look like source rows as a whole, a
             `DomainWarning` says so.
 
         Returns

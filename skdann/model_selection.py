@@ -323,22 +323,22 @@ def adaptation_scoring(X_tgt=None):
 def choose_adaptation(cv_results):
     """Choose the candidate of a search that adapts safely, for ``refit=``.
 
-    The baseline is the first candidate without adaptation, with a ``lambda_max`` of 0. Another
-    candidate can replace it only if it is better by three scores: reverse validation by more than
-    0.01, mutual information of target rows and predicted labels by more than 0.02 nats, and
-    confidence (minus the mean entropy) by any amount. Of those candidates, the one with the best
-    reverse validation is chosen.
+    The baseline is the first candidate without adaptation, with a ``lambda_max`` of 0. Of the
+    others, the one with the largest expected gain in target accuracy is chosen, if that is above 3
+    points: a weighted sum of what it gains in reverse validation and in mutual information of
+    target rows and predicted labels. The weights were learned from pairs of data sets whose target
+    labels are known.
 
-    :class:`skdann.DANNClassifierCV` is several times faster and safer. Its margins depend on the
-    noise of the scores, and it considers how far each candidate agrees with the others on the
-    target, which is not in the results of a search.
+    :class:`skdann.DANNClassifierCV` is several times faster and safer. It calibrates the
+    probabilities before it compares them, and considers how far each candidate agrees with the
+    others on the target, which is not in the results of a search.
 
     Parameters
     ----------
     cv_results : dict
         ``cv_results_`` of `GridSearchCV` or `RandomizedSearchCV` with ``scoring`` from
         `adaptation_scoring`, or of `DANNClassifierCV`. It needs ``params`` and the mean test scores
-        ``mean_test_reverse_validation``, ``mean_test_info_max`` and ``mean_test_confidence``.
+        ``mean_test_reverse_validation`` and ``mean_test_info_max``.
 
     Returns
     -------

@@ -13,10 +13,10 @@ from skdann._data.batches import StackedBatches
 from skdann._data.inputs import read_training_data
 from skdann._data.record import selected_rows
 from skdann._data.tensors import RowTables
+from skdann._network.input_layers import InputLayers
 from skdann._torch import randomness as _randomness
 from skdann._training import stacked_scaling as _scaling
 from skdann._training.autograd_objective import ObjectiveTerms
-from skdann._network.input_layers import InputLayers
 from skdann._training.fit_together import _prepared, fit_together
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import with_known_shares

@@ -129,6 +129,7 @@ def figures():
         share_distance=0.05,
         share_limit=0.06,
         effective_share=0.5,
+        predicted_shares=np.array([0.45, 0.55]),
         agreement=0.9,
         source_accuracy=two,
         reverse_validation=two,
@@ -185,6 +186,22 @@ def test_findings_by_hand(figures, changed, keys):
     assert list(findings_of(replace(figures, **changed), 1.0, width=100)) == keys
 
 
+@pytest.mark.parametrize(
+    ("predicted", "source", "said"),
+    [
+        ([0.0, 1.0], [0.5, 0.5], True),
+        ([0.005, 0.995], [0.5, 0.5], True),
+        ([0.05, 0.95], [0.5, 0.5], False),
+        ([0.0, 1.0], [0.03, 0.97], False),  # as in the source
+    ],
+)
+def test_predictions_of_one_class_are_a_finding(figures, predicted, source, said):
+    shares = {"predicted_shares": np.array(predicted), "source_shares": np.array(source)}
+    findings = findings_of(replace(figures, **shares), 1.0, width=100)
+    assert ("one_class" in findings) == said
+    assert not said or "'bee' for nearly all target rows" in findings["one_class"]
+
+
 def test_findings_on_rows_by_hand(figures):
     """400 target rows were trained on."""
     assert list(findings_of(figures, 1.0, width=398)) == ["adapted"]
@@ -222,7 +239,7 @@ def test_sentences_and_table(figures):
     cells = [line.split() for line in lines]
     assert ["own", "classifier's", "0.800", "0.600"] in cells
     assert ["proxy", "A-distance", "1.200", "1.200", "1.200"] in cells
-    assert ["bee", "0.500", "0.550"] in cells
+    assert ["bee", "0.500", "0.550", "0.550"] in cells
     assert lines[-1].endswith("the target rows.")
 
 

@@ -46,7 +46,7 @@ def test_the_candidate_of_a_search_with_the_most_expected_gain_is_chosen():
     assert choice.passes.tolist() == [False, True, True, True]
 
 
-@pytest.mark.parametrize("name", [name for name, weight in SEARCH_GAIN.items() if weight])
+@pytest.mark.parametrize("name", SEARCH_GAIN)
 def test_every_signal_of_a_search_counts(name):
     for less, index in ((1e-6, 0), (-1e-6, 1)):
         means = {other: np.array([0.5, 0.5]) for other in SEARCH_GAIN}

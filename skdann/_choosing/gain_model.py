@@ -76,11 +76,11 @@ LEARNED = GainModel(
 LEAST_GAIN, LEAST_BOUND = 0.025, -0.04
 
 # With less expected gain than this after one fold, a candidate is not worth a second one.
-HOPELESS_GAIN = 0.01
+HOPELESS_GAIN = 0.02
 
 # A search keeps no rows and no agreement: its sum knows means only, of an accuracy and of signals
 # in nats.
-SEARCH_GAIN = {"reverse_validation": 0.214, "info_max": 0.08, "confidence": 0.0}
+SEARCH_GAIN = {"reverse_validation": 0.214, "info_max": 0.08}
 SEARCH_LEAST_GAIN = 0.03
 
 

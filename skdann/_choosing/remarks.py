@@ -39,33 +39,44 @@ def remarks_on(results, choice, data, folds):
     return said
 
 
-def _on_one_class(predicted, of_baseline, index, data):
-    code = _only_class(predicted, data)
-    if code is None:
-        if index != 0 and _only_class(of_baseline, data) is not None:
-            return ["Without adaptation it would predict one class for all target rows."]
-        return []
-    shares = np.mean(predicted.argmax(axis=1) == code), np.mean(data.y_source == code)
-    (label,) = data.classes[[code]].tolist()
-    said = (
-        f"The predicted class is {label!r} for {shares[0]:.0%} of the target rows, while "
-        f"{shares[1]:.0%} of the source rows have it. The network probably knows nothing of such "
-        "rows. Look for columns in another unit or with another meaning "
-        "(skdann.adaptation_report names columns that tell the domains apart), and label some "
-        "target rows before you trust a prediction."
+def only_class(codes, source_shares):
+    """Return the class that nearly all target rows are predicted to have, or None.
+
+    None too where the class is nearly as frequent in the source, or rows are few.
+
+    Parameters
+    ----------
+    codes : int ndarray of shape (n_target,)
+        Predicted classes, as positions in `source_shares`.
+    source_shares : ndarray of shape (n_classes,)
+    """
+    counts = np.bincount(codes, minlength=len(source_shares))
+    code = int(counts.argmax())
+    nearly_all = len(codes) >= _FEWEST_ROWS and counts[code] >= _NEARLY_ALL * len(codes)
+    return code if nearly_all and source_shares[code] <= _MOSTLY_ONE_CLASS else None
+
+
+def one_class_sentence(label, source_share):
+    """Return what to say of predictions that are this class for nearly all target rows."""
+    return (
+        f"The predicted class is {label!r} for nearly all target rows, while {source_share:.0%} of "
+        "the source rows have it. The network probably knows nothing of such rows. Look for "
+        "columns in another unit or with another meaning, and label some target rows before you "
+        "trust a prediction."
     )
-    warn_caller(said, OneClassWarning)
-    return [said]
 
 
-def _only_class(predicted, data):
-    """Return the class that nearly all rows are predicted to have, or None."""
-    counts = np.bincount(predicted.argmax(axis=1), minlength=len(data.classes))
-    code = counts.argmax()
-    if len(predicted) < _FEWEST_ROWS:
-        return None
-    expected = np.mean(data.y_source == code) > _MOSTLY_ONE_CLASS
-    return None if expected or counts[code] < _NEARLY_ALL * len(predicted) else code
+def _on_one_class(predicted, of_baseline, index, data):
+    shares = np.bincount(data.y_source, minlength=len(data.classes)) / len(data.y_source)
+    code = only_class(predicted.argmax(axis=1), shares)
+    if code is not None:
+        (label,) = data.classes[[code]].tolist()
+        said = one_class_sentence(label, shares[code])
+        warn_caller(said, OneClassWarning)
+        return [said]
+    if index != 0 and only_class(of_baseline.argmax(axis=1), shares) is not None:
+        return ["Without adaptation it would predict one class for all target rows."]
+    return []
 
 
 def _on_yardstick(results, choice, data, first_fold):

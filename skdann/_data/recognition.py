@@ -1,6 +1,6 @@
 """Recognition: which rows of unknown domain are source rows.
 
-With ``input_scaling="domain"`` each domain is scaled by statistics of its own, so `predict` must
+With ``input_scaling`` "domain" or "balanced" each domain has its own statistics, so `predict` must
 know the domain of a row. In cross-validation, calibration and stacking, scikit-learn passes source
 rows to `predict` without saying so. Here a logistic regression recognises them. It judges each row
 alone, so the result does not depend on which other rows are in the call.
@@ -188,7 +188,7 @@ class DomainRecognition:
 def _warn(n_rest, n_rows, what):
     warn_caller(
         f"{n_rest} of the {n_rows} rows of X were taken for target rows, but {what} source rows, "
-        "and input_scaling='domain' scales those differently: predictions for them may be wrong. "
+        "which the network scales differently: predictions for them may be wrong. "
         "Say where rows are from: domain='source' or domain='target'. In cross-validation and "
         "searches: scoring=lambda clf, X, y: clf.score(X, y, domain='source'). Calibration, "
         "stacking and self-training on source rows cannot say it: do not rely on them here.",

@@ -53,6 +53,9 @@ class AdaptationReport:
         Effective sample size of the density-ratio weights on the inputs, divided by the number of
         source rows.
 
+    predicted_shares : ndarray of shape (n_classes,)
+        Shares of the classes that the adapted network predicts for the target rows.
+
     agreement : float in [0, 1]
         Share of the target rows for which both networks predict the same label.
 
@@ -77,6 +80,7 @@ class AdaptationReport:
     share_distance: float
     share_limit: float
     effective_share: float
+    predicted_shares: np.ndarray
     agreement: float
     source_accuracy: dict
     reverse_validation: dict
@@ -104,9 +108,10 @@ class AdaptationReport:
             ("reverse validation", self.reverse_validation),
         ):
             lines.append(_line(title, *map(values.get, ("inputs", "source_only", "adapted"))))
-        lines += ["", _line("class shares", "source", "estimated", "in the target")]
-        shares = zip(self.classes.tolist(), self.source_shares, self.target_shares, strict=True)
-        lines += [_line(f"  {label}", source, target) for label, source, target in shares]
+        lines += ["", _line("class shares", "source", "target, est.", "predicted")]
+        shares = self.source_shares, self.target_shares, self.predicted_shares
+        for label, *of_class in zip(self.classes.tolist(), *shares, strict=True):
+            lines.append(_line(f"  {label}", *of_class))
         lines += [
             _line("  distance, chance", self.share_distance, self.share_limit),
             _line("effective share", self.effective_share),
@@ -152,6 +157,8 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
     - ``little_overlap``: the domain can be predicted from the inputs with an accuracy of 0.95, or
       the effective sample size is below a tenth of the source rows.
     - ``not_adapted``: `lambda_max` is 0.
+    - ``one_class``: the adapted network predicts one class for nearly all target rows, and that
+      class is not nearly as frequent in the source.
 
     Parameters
     ----------

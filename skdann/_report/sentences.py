@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skdann._choosing.remarks import one_class_sentence, only_class
+
 # A difference counts from this many standard deviations of its sampling noise. The folds share
 # training rows, which widens the noise: differences of 2.3 deviations, the 1 % level of independent
 # rows, occur by chance in 1 to 4 % of reports.
@@ -36,6 +38,10 @@ def findings_of(report, lambda_max, width, *, weighted=False):
     weighted : bool
         Whether source rows are weighed by class shares of the target (`label_shift`).
     """
+    return _on_domains(report, lambda_max, width, weighted) | _on_one_class(report)
+
+
+def _on_domains(report, lambda_max, width, weighted):
     shares = _on_shares(report, weighted)
     rows = _on_rows(report, width)
     shown = max(_above_chance(report, name) for name in ("inputs", "source_only"))
@@ -57,6 +63,16 @@ def findings_of(report, lambda_max, width, *, weighted=False):
     else:
         effect = _on_effect(report)
     return shares | effect | rows
+
+
+def _on_one_class(report):
+    """Return the finding on predictions that are one class for nearly all target rows."""
+    counts = np.round(report.predicted_shares * report.n_rows["target"]).astype(int)
+    code = only_class(np.repeat(np.arange(len(counts)), counts), report.source_shares)
+    if code is None:
+        return {}
+    label = report.classes.tolist()[code]
+    return {"one_class": one_class_sentence(label, report.source_shares[code])}
 
 
 def _on_shares(report, weighted):
