@@ -38,7 +38,7 @@ from skdann._data.inputs import read_rows, read_training_data
 from skdann._training.fit_together import class_probabilities, fit_together
 from skdann._training.settings import Settings, usual_lambdas, usual_scalings
 
-KINDS = "real", "made", "units", "10/90", "90/10", "none"
+KINDS = "real", "made", "units", "10/90", "90/10", "none", "whole"
 N_FOLDS = 2
 
 
@@ -63,7 +63,8 @@ class Case(NamedTuple):
     """One pair with one seed: what its candidates say, and their accuracy on the target.
 
     `accuracy` is on test rows, `fit_accuracy` on target rows of the fit; `both` is on all of them,
-    which is what is learned from. `signals` are those of calibrated probabilities.
+    which is what is learned from. `signals` are those of calibrated probabilities, `raw` those of
+    probabilities as they are.
     """
 
     kind: str
@@ -79,16 +80,11 @@ class Case(NamedTuple):
     fit_accuracy: np.ndarray
     both: np.ndarray
     signals: Signals
+    raw: Signals
 
     @property
     def pieces(self) -> dict[str, np.ndarray]:
         return evidence(self.signals)
-
-    def raw_signals(self, n_folds: int = N_FOLDS) -> Signals:
-        """Return the signals of probabilities as they are."""
-        return pool_signals(
-            [one[:n_folds] for one in self.results], self.data, self.folds[:n_folds]
-        )
 
 
 # -- training --------------------------------------------------------------------------------
@@ -157,7 +153,7 @@ def train(options: argparse.Namespace) -> None:
                 continue
             found = outcome(pair, seed)
             path.parent.mkdir(parents=True, exist_ok=True)
-            content = pair.y_src, pair.y_tgt, pair.y_test, pair.X_src.shape, found
+            content = pair.y_src, pair.y_tgt, pair.y_test, found._asdict()
             unfinished = path.with_suffix(".unfinished")
             unfinished.write_bytes(pickle.dumps(content))
             unfinished.rename(path)
@@ -178,7 +174,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def case_of(kind: str, dataset: str, name: str, seed: int, path: Path) -> Case:
-    y_src, y_tgt, y_test, _, found = pickle.loads(path.read_bytes())
+    y_src, y_tgt, y_test, of_pair = pickle.loads(path.read_bytes())
+    found = Outcome(**of_pair)
     classes = np.unique(y_src)
     data = types.SimpleNamespace(
         y_source=np.searchsorted(classes, y_src), domain_weight=None, classes=classes
@@ -192,7 +189,7 @@ def case_of(kind: str, dataset: str, name: str, seed: int, path: Path) -> Case:
     signals = pool_signals(calibrated(found.results, data, found.folds), data, found.folds)
     return Case(
         kind, dataset, name, seed, len(y_test), found.settings, data, found.folds, found.results,
-        test, fit, both, signals,
+        test, fit, both, signals, pool_signals(found.results, data, found.folds),
     )  # fmt: skip
 
 

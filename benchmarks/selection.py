@@ -58,7 +58,7 @@ def with_most(case: Case, score: Score) -> tuple[int, int]:
 
 
 def by_signal(case: Case, name: str) -> tuple[int, int]:
-    of_fold = case.raw_signals().of_fold[name]
+    of_fold = case.raw.of_fold[name]
     return int(np.argmax(of_fold.mean(axis=1))), of_fold.size
 
 
