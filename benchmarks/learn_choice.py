@@ -31,6 +31,9 @@ from skdann._choosing.gain_model import EVIDENCE, GainModel, evidence
 from skdann._choosing.rule import choose_from_search
 from skdann._choosing.signals import pool_signals
 
+# Pairs that are learned from; the other kinds only test.
+LEARN_FROM = "real", "made", "units", "10/90"
+
 # A pair gains or loses so much by adaptation that a few would decide: gains are cut here.
 LARGEST_GAIN = 0.15
 LARGEST_LOSS = 0.5  # for the lower bound
@@ -308,6 +311,26 @@ def set_table(of_kind: list[Case], by_rules: dict[str, Rule], names: list[str]) 
     return markdown(["set (pairs)", "source only", *names], rows)
 
 
+def pair_table(of_kind: list[Case], by_rules: dict[str, Rule]) -> str:
+    """Return a line for each pair: means over the seeds, and what was chosen with each seed."""
+    rows = []
+    for group in by_pair(of_kind):
+        chosen = [(one, by_rules[RULE](one)[0]) for one in group]
+        names = ["; ".join(described(one.settings[i]) if i else "-" for one, i in chosen)]
+        values = [
+            np.mean([one.accuracy[0] for one in group]),
+            np.mean([one.accuracy[i] for one, i in chosen]),
+            np.mean([one.accuracy.max() for one in group]),
+        ]
+        rows.append([group[0].dataset, group[0].name, *map(points, values), *names])
+    header = ["set", "pair", "source only", "skdann", "best candidate", "chosen with each seed"]
+    return markdown(header, rows)
+
+
+def described(settings: dict[str, Any]) -> str:
+    return f"{settings['input_scaling']}, {settings['lambda_max']:g}"
+
+
 def close_to_best(of_kind: list[Case], rule: Rule) -> str:
     """Say how often the rule comes within two points of the best candidate."""
     near = [one.accuracy[rule(one)[0]] >= one.accuracy.max() - 0.02 for one in of_kind]
@@ -316,8 +339,8 @@ def close_to_best(of_kind: list[Case], rule: Rule) -> str:
 
 def report(options: argparse.Namespace) -> str:
     all_cases = list(cases(options))
-    # "whole" has the rows of "real" once more: nothing new to learn from.
-    by_rules = rules([one for one in all_cases if one.kind != "whole"])
+    learned_from = [one for one in all_cases if one.kind in LEARN_FROM]
+    by_rules = rules(learned_from)
     counts = {kind: sum(one.kind == kind for one in all_cases) for kind in options.kinds}
     parts = [
         f"Cases: {counts}. Sums are learned from the data sets other than the one that is judged. "
@@ -332,12 +355,13 @@ def report(options: argparse.Namespace) -> str:
         parts.append(close_to_best(of_kind, by_rules[RULE]))
         if kind != "made":
             parts.append(set_table(of_kind, by_rules, [RULE, [*by_rules][-1]]))
+        if kind == "real":
+            parts.append(pair_table(of_kind, by_rules))
     of_real = [one for one in all_cases if one.kind == "real"]
     if of_real:
-        parts += ["### One thing changed, real pairs", gain_table(of_real, studies(all_cases))]
-    all_cases = [one for one in all_cases if one.kind != "whole"]
+        parts += ["### One thing changed, real pairs", gain_table(of_real, studies(learned_from))]
     unchanged = [one for one in all_cases if one.kind in ("real", "made")]
-    model, search = learned(all_cases), learned_for_search(unchanged)
+    model, search = learned(learned_from), learned_for_search(unchanged)
     parts += ["### Learned from all data sets", numbers(model, search)]
     return "\n\n".join(parts)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from choice_cases import Case, cases, make_parser, write
-from learn_choice import Rule, best, fixed, gain_table, rules, set_table
+from learn_choice import LEARN_FROM, Rule, best, fixed, gain_table, rules, set_table
 from shifted_data import shifted_pairs
 
 from skdann.metrics import (
@@ -106,7 +106,7 @@ def all_rules(all_cases: list[Case], options: argparse.Namespace) -> dict[str, R
 
 
 def report(options: argparse.Namespace) -> str:
-    all_cases = list(cases(options))
+    all_cases = [one for one in cases(options) if one.kind in LEARN_FROM]
     found = all_rules(all_cases, options)
     real = [one for one in all_cases if one.kind == "real"]
     scope = (

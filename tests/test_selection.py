@@ -140,12 +140,22 @@ def test_the_pieces_of_evidence_by_hand():
     pieces = evidence(
         some_signals(reverse_probability=0.03, reverse_validation=0.1, info_max=0.08, agreement=0.2)
     )
-    assert pieces["reverse_probability"][1] == 0.03
-    assert pieces["reverse_validation"][1] == 0.1
-    assert pieces["agreement"][1] == 0.2
+    # A gain of .03 with a standard error of .01 counts .02.
+    for name, counts in (("probability", 0.02), ("validation", 0.09)):
+        assert pieces[f"reverse_{name}"][1] == pytest.approx(counts)
+    assert pieces["agreement"][1] == pytest.approx(0.19)
     assert pieces["sure_information"][1] == pytest.approx(np.tanh(8 / 8))
     assert pieces["sure_of_all"][1] == pytest.approx(np.tanh(3 / 3))
     assert all(values[0] == 0 for values in pieces.values())
+
+
+@pytest.mark.parametrize("gain", [0.009, -0.009])
+def test_a_gain_within_its_standard_error_counts_for_nothing(gain):
+    names = "reverse_probability", "reverse_validation", "agreement"
+    pieces = evidence(some_signals(**dict.fromkeys(names, gain)))
+    assert [pieces[name][1] for name in names] == [0, 0, 0]
+    pieces = evidence(some_signals(**dict.fromkeys(names, 3 * gain)))
+    assert [np.sign(pieces[name][1]) for name in names] == [np.sign(gain)] * 3
 
 
 @pytest.mark.parametrize("which", ["expected", "bound"])
@@ -155,7 +165,7 @@ def test_both_thresholds_must_be_passed(which):
         weights = {name: dict.fromkeys(LEARNED.expected, 0.0) for name in ("expected", "bound")}
         enough = {"expected": LEAST_GAIN, "bound": LEAST_BOUND + 1}
         for name, of in weights.items():
-            of["agreement"] = 2 * (enough[name] - (less if name == which else -0.1))
+            of["agreement"] = (enough[name] - (less if name == which else -0.1)) / 0.49
         model = GainModel(**weights, constant=-1.0)
         assert choose_from_pool(signals, model).index == index
 
