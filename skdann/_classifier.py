@@ -105,8 +105,8 @@ of these, default="auto"
         `feature_extractor`, or if the source columns are already of about unit size (largest
         standard deviation between 0.1 and 3, no mean beyond 3 in absolute value), and "source"
         otherwise. Where lambda is chosen, that scaling, "both" and "balanced" are all candidates;
-        for sparse counts None and "denoised"; for other sparse `X` None, "source" and "domain". A
-        tuple names the candidates, the baseline's first.
+        for sparse counts None, "denoised" and, if columns are large, "source"; for other sparse
+        `X` None, "source" and "domain". A tuple names the candidates, the baseline's first.
 
     lambda_max : float >= 0, "auto" or tuple of float, default="auto"
         Strength of adaptation at the end of `lambda_schedule`. 1.0 is plain DANN, the paper's.

@@ -54,8 +54,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     input_scalings : list of {None, "source", "both", "domain"} or "auto", default="auto"
         Values of `input_scaling` to choose from; with lambda 0 the first one is the baseline.
         "auto" means None, "both", "balanced" if the source columns are of about unit size,
-        "source", "both", "balanced" if not, and for sparse `X` None, "denoised" if it has no
-        negative values, otherwise None, "source", "domain".
+        "source", "both", "balanced" if not; for sparse `X` without negative values None,
+        "denoised" (if columns are large None, "source", "denoised"), for other sparse `X` None,
+        "source", "domain".
 
     param_grid : dict of lists, default=None
         Further parameters of `DANNClassifier` and the values to try of each, such as

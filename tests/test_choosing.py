@@ -239,6 +239,9 @@ def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs)
     X, y, _ = blobs
     rows = sparse.csr_array(1000 * X)
     assert scalings_tried(rows, y, rows) == (None, "source", "domain")
+    counts = sparse.csr_array(np.maximum(X, 0))
+    assert scalings_tried(counts, y, counts) == (None, "denoised")
+    assert scalings_tried(1000 * counts, y, counts) == (None, "source", "denoised")
     own = {"feature_extractor": partial(nn.Linear, out_features=8), "lr": 1e-6}
     assert scalings_tried(1000 * X, y, 1000 * X, **own) == (None,)
 

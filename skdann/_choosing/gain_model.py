@@ -1,9 +1,10 @@
 """The gain model: what a candidate will gain in target accuracy, by evidence without labels.
 
 Evidence is what a candidate does better than the baseline, the network without adaptation; a
-difference counts as far as it exceeds one standard error. The expected gain adds up the pieces of evidence, each times a number of at least 0. There is no
-constant: who does as well as the baseline by all evidence is expected to gain nothing. A second
-sum, with a constant, gives a lower bound: nine of ten candidates gain more.
+difference counts as far as it exceeds one standard error. The expected gain adds up the pieces of
+evidence, each times a number of at least 0. There is no constant: who does as well as the baseline
+by all evidence is expected to gain nothing. A second sum, with a constant, gives a lower bound:
+nine of ten candidates gain more.
 
 The numbers were learned by ``benchmarks/learn_choice.py`` from pairs of data sets whose target
 labels are known. It also prints how well the rule does on data sets that were left out.

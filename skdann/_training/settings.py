@@ -237,12 +237,16 @@ def usual_scalings(data: TrainingData, feature_extractor: Any = None) -> tuple[s
     """Return the scalings worth trying; "auto" without a choice is the first of them.
 
     A feature extractor of the user's gets the rows as they are. Sparse columns, and columns of
-    about unit size, need no scaling.
+    about unit size, need no scaling. But sparse rows without negative values may have columns in
+    dollars, too.
     """
     if feature_extractor is not None:
         return (None,)
     if sparse.issparse(data.X_source):
-        return (None, "denoised") if is_counts(data) else (None, "source", "domain")
+        if not is_counts(data):
+            return None, "source", "domain"
+        _, largest = _sizes_of_columns(data)
+        return (None, "denoised") if largest <= _UNIT_SIZE[1] else (None, "source", "denoised")
     return None if _has_unit_size(data) else "source", "both", "balanced"
 
 
@@ -255,9 +259,14 @@ def usual_lambdas(data: TrainingData) -> tuple[float, ...]:
 
 
 def _has_unit_size(data: TrainingData) -> bool:
+    deviation, largest = _sizes_of_columns(data)
+    return largest <= _UNIT_SIZE[1] and deviation >= _UNIT_SIZE[0]
+
+
+def _sizes_of_columns(data: TrainingData) -> tuple[float, float]:
+    """Return the largest deviation of a column, and the largest of all deviations and means."""
     mean, deviation = column_moments(data.X_source, data.source_rows, data.domain_weight)
-    largest = max(np.abs(mean).max(), deviation.max())
-    return bool(largest <= _UNIT_SIZE[1] and deviation.max() >= _UNIT_SIZE[0])
+    return float(deviation.max()), float(max(np.abs(mean).max(), deviation.max()))
 
 
 def _steps_of_a_pass(n_rows: int, batch_size: int) -> int:
