@@ -15,7 +15,7 @@ _NEARLY_ALL = 0.99
 _FEWEST_ROWS = 20
 
 # A class that is this frequent in the source may well be that frequent in the target.
-_MOSTLY_ONE_CLASS = 0.95
+_MOSTLY_ONE_CLASS = 0.98
 
 # Logistic regression does much better if it is expected to gain this much more than the chosen.
 _MUCH_BETTER = 0.03

@@ -28,7 +28,7 @@ def verdict_of(choice, signals, names):
     if best == 0:
         return _not_adapted(choice, signals, names)
     others = len(choice.ranking) - 1
-    also = f" {others} other candidates pass as well." if others else ""
+    also = f" {others} more would do too." if others else ""
     return (
         f"Adapted: {names[best]} replaces {names[0]}. {_gain(choice, best)} "
         f"{_evidence(signals, best)}{also}"
@@ -41,9 +41,9 @@ def _not_adapted(choice, signals, names):
         return f"{stays} There is no other candidate."
     closest = 1 + int(np.argmax(choice.expected[1:]))
     if choice.expected[closest] > gain_model.LEAST_GAIN:
-        refused = f"more than {100 * gain_model.LEAST_BOUND:.0f} in nine of ten cases is needed"
+        refused = f"more than {100 * gain_model.LEAST_BOUND:g} points in nine of ten cases is needed"
     else:
-        refused = f"more than {100 * gain_model.LEAST_GAIN:.0f} points are needed"
+        refused = f"more than {100 * gain_model.LEAST_GAIN:g} points are needed"
     return (
         f"{stays} {names[closest]} comes closest. {_gain(choice, closest)} It is refused because "
         f"{refused}. {_evidence(signals, closest)} A few labelled target rows would show more than "
