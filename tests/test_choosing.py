@@ -14,6 +14,8 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
+from skdann._choosing import choice
+from skdann._choosing.cross_fit import cross_fit
 from skdann._data.splits import stratified_folds
 
 FAST = {"max_epochs": 5, "hidden_layer_sizes": (10,), "random_state": 0}
@@ -244,6 +246,38 @@ def test_sparse_rows_and_those_for_a_module_of_the_users_stay_as_they_are(blobs)
     assert scalings_tried(1000 * counts, y, counts) == (None, "source", "denoised")
     own = {"feature_extractor": partial(nn.Linear, out_features=8), "lr": 1e-6}
     assert scalings_tried(1000 * X, y, 1000 * X, **own) == (None,)
+
+
+# -- stages ----------------------------------------------------------------------------------
+
+
+def stages_of(classifier, monkeypatch, *rows):
+    """Return what was trained for the choice: seeds of the candidates of each call."""
+    calls = []
+
+    def watched(candidates, data, folds, layers=None):
+        calls.append(([one.seed for one in candidates], folds))
+        return cross_fit(candidates, data, folds, layers)
+
+    monkeypatch.setattr(choice, "cross_fit", watched)
+    classifier.fit(*rows)
+    return calls
+
+
+def test_where_nobody_could_win_one_fold_is_enough(monkeypatch, blobs):
+    X, y, _ = blobs
+    rows = 3 * X, y, 3 * X  # classes far apart, and no shift
+    settings = {**FAST, "max_epochs": 50, "lr": 0.01}
+    ((seeds, folds),) = stages_of(DANNClassifier(**settings), monkeypatch, *rows)
+    assert len(seeds) == 9 and len(folds) == 1
+
+
+def test_the_best_are_trained_again_on_other_rows_with_other_seeds(monkeypatch, tilted_digits):
+    first, second = stages_of(DANNClassifier(**QUICK), monkeypatch, *tilted_digits[:3])
+    assert (len(first[0]), len(second[0])) == (9, 4)
+    assert not set(first[0]) & set(second[0])
+    (one,), (other,) = first[1], second[1]
+    assert not np.isin(one[1], other[1]).any()  # the rows held out
 
 
 # -- folds -----------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ def _not_adapted(choice, signals, names):
         return f"{stays} There is no other candidate."
     closest = 1 + int(np.argmax(choice.expected[1:]))
     if choice.expected[closest] > gain_model.LEAST_GAIN:
-        refused = f"more than {100 * gain_model.LEAST_BOUND:g} points in nine of ten cases is needed"
+        refused = (
+            f"more than {100 * gain_model.LEAST_BOUND:g} points in nine of ten cases is needed"
+        )
     else:
         refused = f"more than {100 * gain_model.LEAST_GAIN:g} points are needed"
     return (
