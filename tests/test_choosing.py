@@ -280,6 +280,29 @@ def test_the_best_are_trained_again_on_other_rows_with_other_seeds(monkeypatch, 
     assert not np.isin(one[1], other[1]).any()  # the rows held out
 
 
+def test_the_choice_takes_no_more_rows_than_it_needs(monkeypatch, blobs):
+    """And some of every class; the final fit takes all."""
+    X, y, X_tgt = blobs
+    X, y, X_tgt = (np.concatenate([one] * 4) for one in (X, y, X_tgt))
+    y[:4] = 3  # a rare class
+    records = []
+
+    def watched(candidates, data, folds, layers=None):
+        records.append(data)
+        return cross_fit(candidates, data, folds, layers)
+
+    monkeypatch.setattr(choice, "cross_fit", watched)
+    monkeypatch.setattr(choice, "_MOST_ROWS", 100)
+    fitted = DANNClassifier(**FAST).fit(X, y, X_tgt)
+    assert len(records[0].target_domain) == 100
+    counts = np.bincount(records[0].y_source)
+    assert abs(counts[:3] - 33).max() <= 2 and counts[3] == 3
+    monkeypatch.undo()
+    settings = {"lambda_max": fitted.lambda_max_, "input_scaling": fitted.input_scaling_}
+    alone = DANNClassifier(**FAST, **settings).fit(X, y, X_tgt)
+    np.testing.assert_array_equal(fitted.predict_proba(X_tgt), alone.predict_proba(X_tgt))
+
+
 # -- folds -----------------------------------------------------------------------------------
 
 

@@ -12,11 +12,16 @@ from skdann._choosing.remarks import remarks_on
 from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool
 from skdann._choosing.signals import Signals, mean_prediction, pool_signals
 from skdann._choosing.verdict import verdict_by_signal, verdict_of
+from skdann._data.record import selected_rows
 from skdann._data.splits import stratified_folds
 from skdann._training.settings import Settings, is_auto, usual_lambdas, usual_scalings
 
 # One fold of this many is held out, and for candidates that could win another one.
 _N_FOLDS = 3
+
+# As many rows of each domain are enough to compare candidates: a gain of a point is then several
+# standard errors.
+_MOST_ROWS = 10_000
 
 # At most this many candidates are trained in the second fold, besides the baseline.
 _MOST_FINALISTS = 3
@@ -113,6 +118,7 @@ def safe_choice(settings, data, layers=None):
         return None
     pool = _pool(settings, data)
     generator = np.random.default_rng(settings.seed)
+    data = _enough_rows(data, generator)
     folds = stratified_folds(data.y_source, _N_FOLDS, generator, data.groups)[:2]
     if not folds:
         unit = "rows" if data.groups is None else "groups"
@@ -201,6 +207,25 @@ def _with_remarks(judged, data, folds):
     """Return them with what else a user should know in the verdict."""
     said = remarks_on(judged.results, judged.choice, data, folds)
     return judged._replace(verdict=" ".join([judged.verdict, *said]))
+
+
+def _enough_rows(data, generator):
+    """Return the record with at most `_MOST_ROWS` rows of each domain, drawn at random.
+
+    Of each source class as many are drawn as its share asks for, and at least `_N_FOLDS`.
+    """
+    n_source, n_target = len(data.y_source), len(data.target_domain)
+    if max(n_source, n_target) <= _MOST_ROWS:
+        return data
+    source, target = np.ones(n_source, dtype=bool), np.ones(n_target, dtype=bool)
+    if n_source > _MOST_ROWS:
+        source[:] = False
+        for code in np.unique(data.y_source):
+            rows = generator.permutation(np.flatnonzero(data.y_source == code))
+            source[rows[: max(_N_FOLDS, round(len(rows) * _MOST_ROWS / n_source))]] = True
+    if n_target > _MOST_ROWS:
+        target[generator.permutation(n_target)[_MOST_ROWS:]] = False
+    return selected_rows(data, source, target)
 
 
 def _pool(settings, data):
