@@ -57,7 +57,8 @@ class InputScaling(nn.Module):
 
     def exchanged(self) -> InputScaling:
         """Return the scaling for the way back, where target rows are the source."""
-        return InputScaling(*(values[[-1, 0]].numpy() for values in (self.shift, self.factor)))
+        shift, factor = (one[[-1, 0]].numpy(force=True) for one in (self.shift, self.factor))
+        return InputScaling(shift, factor)
 
 
 def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:

@@ -94,7 +94,7 @@ def fit_together(
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
         for i, net in zip(group, _train([fits[i] for i in group], device, trial), strict=True):
-            _set_denoising(net.members_, fits[i].denoising)
+            _set_denoising(net.members_, fits[i].denoising, device)
             nets[i] = net
     return [Trained(net, (fit.settings,)) for net, fit in zip(nets, fits, strict=True)]
 
@@ -156,7 +156,7 @@ def train_on(
     # The last batch of a chunk is filled up from a new shuffle: a step brings this many new rows.
     rows_of_a_step = len(data.y_source) / len(batches[0])
     net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
-    _set_denoising(net.members_, denoising)
+    _set_denoising(net.members_, denoising, device)
     return Trained(net, (settings,))
 
 
@@ -232,12 +232,14 @@ def _denoising(
 
 
 def _set_denoising(
-    networks: Sequence[DomainAdversarialNetwork], denoising: InputDenoising | None
+    networks: Sequence[DomainAdversarialNetwork],
+    denoising: InputDenoising | None,
+    device: torch.device,
 ) -> None:
     """Set what stands in front of networks that were trained on rebuilt rows."""
     if denoising is not None:
         for network in networks:
-            network.input_scaling = denoising
+            network.input_scaling = denoising.to(device)
 
 
 def _split(

@@ -48,7 +48,8 @@ class Settings:
     """The parameters of `DANNClassifier` that training needs; see there for what they mean.
 
     ``lambda_max``, ``input_scaling``, ``batch_size`` and ``max_epochs`` can be "auto", and the
-    first two a tuple of candidates, until they are chosen or `resolved`. Layer sizes are tuples,
+    first two a tuple of candidates, until they are chosen or `resolved`. On the way back
+    ``input_scaling`` can be an `InputScaling`, with numbers at hand. Layer sizes are tuples,
     schedules are functions, ``label_shift`` is None, "estimate" or a tuple with a share for each
     class, and ``seed`` is an int.
     """
