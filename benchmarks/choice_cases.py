@@ -18,7 +18,6 @@ import time
 import types
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +30,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from skdann import DANNClassifier
 from skdann._choosing.calibration import calibrated
+from skdann._choosing.choice import Pool
 from skdann._choosing.cross_fit import cross_fit
 from skdann._choosing.gain_model import evidence
 from skdann._choosing.signals import Signals, pool_signals
@@ -55,7 +55,6 @@ class Outcome(NamedTuple):
     results: list[list[Any]]
     target: list[np.ndarray]
     test: list[np.ndarray]
-    domain_accuracy: list[float]
     seconds: float
 
 
@@ -108,18 +107,19 @@ def outcome(pair: ShiftedPair, seed: int) -> Outcome:
     """Train the candidates."""
     start, data = time.perf_counter(), record_of(pair)
     settings = candidates(data)
-    pool = [Settings.of(DANNClassifier(random_state=seed, **one), data) for one in settings]
+    pool = Pool.of(
+        settings,
+        [Settings.of(DANNClassifier(random_state=seed, **one), data) for one in settings],
+    )
     splitter = StratifiedKFold(3, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         splits = splitter.split(np.zeros(len(data.y_source)), data.y_source)
         folds = list(itertools.islice(splits, N_FOLDS))
-    of_folds = [
-        cross_fit([replace(one, seed=one.seed + 1000 * f) for one in pool], data, [fold])
-        for f, fold in enumerate(folds)
-    ]
-    results = [[of_fold[i][0] for of_fold in of_folds] for i in range(len(pool))]
-    nets = [one.net for one in fit_together(pool, [data] * len(pool))]
+    first = cross_fit(pool.settings, data, folds[:1])
+    second = cross_fit(pool.reseeded().settings, data, folds[1:])
+    results = [[*one, *other] for one, other in zip(first, second, strict=True)]
+    nets = [one.net for one in fit_together(pool.settings, [data] * len(settings))]
     X_test = read_rows(pair.X_test, "X_test", DANNClassifier())
     return Outcome(
         settings,
@@ -127,7 +127,6 @@ def outcome(pair: ShiftedPair, seed: int) -> Outcome:
         results,
         [class_probabilities(net, data.X_target) for net in nets],
         [class_probabilities(net, X_test) for net in nets],
-        [net.history[-1]["domain_accuracy"] for net in nets],
         time.perf_counter() - start,
     )
 

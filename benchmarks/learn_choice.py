@@ -50,10 +50,7 @@ QUANTILE = 0.1
 def learned(from_cases: list[Case], names: Iterable[str] = tuple(EVIDENCE)) -> GainModel:
     """Return the two sums: least squares with a ridge, and a quantile, all weights >= 0."""
     names = list(names)
-    pieces = [one.pieces for one in from_cases]
-    X = np.concatenate([np.stack([of[n][1:] for n in names], axis=1) for of in pieces])
-    gain = np.concatenate([one.both[1:] - one.both[0] for one in from_cases])
-    weight = np.concatenate([np.full(len(one.both) - 1, weight_of(one)) for one in from_cases])
+    X, gain, weight = candidates_of(from_cases, [one.pieces for one in from_cases], names)
     expected = non_negative_ridge(X, np.clip(gain, -LARGEST_GAIN, LARGEST_GAIN), weight)
     bound, constant = quantile(X, np.clip(gain, -LARGEST_LOSS, LARGEST_LOSS), weight)
     zeros = dict.fromkeys(EVIDENCE, 0.0)
@@ -62,6 +59,16 @@ def learned(from_cases: list[Case], names: Iterable[str] = tuple(EVIDENCE)) -> G
         zeros | dict(zip(names, bound.tolist(), strict=True)),
         constant,
     )
+
+
+def candidates_of(
+    from_cases: list[Case], known: list[dict[str, np.ndarray]], names: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is known of all candidates but the baselines, their gains, and their weights."""
+    X = np.concatenate([np.stack([of[n][1:] for n in names], axis=1) for of in known])
+    gain = np.concatenate([one.both[1:] - one.both[0] for one in from_cases])
+    weight = np.concatenate([np.full(len(one.both) - 1, weight_of(one)) for one in from_cases])
+    return X, gain, weight
 
 
 def weight_of(case: Case) -> float:
@@ -94,9 +101,7 @@ def quantile(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
 def learned_for_search(from_cases: list[Case]) -> dict[str, float]:
     """Return the sum for searches, of means alone."""
     names = list(gain_model.SEARCH_GAIN)
-    X = np.concatenate([np.stack([c.raw.gains[n][1:] for n in names], 1) for c in from_cases])
-    gain = np.concatenate([one.both[1:] - one.both[0] for one in from_cases])
-    weight = np.concatenate([np.full(len(one.both) - 1, weight_of(one)) for one in from_cases])
+    X, gain, weight = candidates_of(from_cases, [one.raw.gains for one in from_cases], names)
     found = non_negative_ridge(X, np.clip(gain, -LARGEST_GAIN, LARGEST_GAIN), weight)
     return dict(zip(names, found.tolist(), strict=True))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from choice_cases import Case, cases, make_parser, write
-from learn_choice import LEARN_FROM, Rule, best, fixed, gain_table, rules, set_table
+from learn_choice import LEARN_FROM, Rule, best, best_by, fixed, gain_table, rules, set_table
 from shifted_data import shifted_pairs
 
 from skdann.metrics import (
@@ -57,11 +57,6 @@ def with_most(case: Case, score: Score) -> tuple[int, int]:
     return int(np.argmax(means)), len(rows) * len(means)
 
 
-def by_signal(case: Case, name: str) -> tuple[int, int]:
-    of_fold = case.raw.of_fold[name]
-    return int(np.argmax(of_fold.mean(axis=1))), of_fold.size
-
-
 def by_weighted(case: Case, ratios: dict[Any, np.ndarray], risk: bool) -> tuple[int, int]:
     """Score source rows, weighted by how much they look like target rows."""
     y, weights = case.data.y_source, ratios[case.dataset, case.name]
@@ -90,7 +85,7 @@ def all_rules(all_cases: list[Case], options: argparse.Namespace) -> dict[str, R
     }
     kept = ("skdann", "the same, all", "choose_adaptation", "the rule before")
     found = {name: rule for name, rule in rules(all_cases).items() if name.startswith(kept)}
-    found |= {name: partial(by_signal, name=signal) for name, signal in SIGNALS.items()}
+    found |= {name: partial(best_by, name=signal) for name, signal in SIGNALS.items()}
     found["importance-weighted accuracy"] = partial(by_weighted, ratios=ratios, risk=False)
     found["deep embedded validation"] = partial(by_weighted, ratios=ratios, risk=True)
     for name, score in ON_TARGET.items():

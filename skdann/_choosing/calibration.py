@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 # Bounds of the logarithm of the temperature, and the smallest probability.
 _LOG_TEMPERATURES = -1.5, 2.5
@@ -38,30 +39,28 @@ def calibrated(results, data, folds):
 
 
 def _calibrated(result, y):
-    there = _temperature(result.source_proba, y)
-    back = _temperature(result.reverse_proba, y)
+    source, target, reverse = map(
+        _logarithms, (result.source_proba, result.target_proba, result.reverse_proba)
+    )
+    there, back = _temperature(source, y), _temperature(reverse, y)
     return replace(
         result,
-        source_proba=_tempered(result.source_proba, there),
-        target_proba=_tempered(result.target_proba, there),
-        reverse_proba=_tempered(result.reverse_proba, back),
+        source_proba=softmax(source / there, axis=1),
+        target_proba=softmax(target / there, axis=1),
+        reverse_proba=softmax(reverse / back, axis=1),
     )
 
 
-def _temperature(proba, y):
+def _logarithms(proba):
+    return np.log(np.maximum(proba, _SMALLEST, dtype=np.float64))
+
+
+def _temperature(logarithms, y):
     """Return the temperature with the least log loss."""
     rows = np.arange(len(y))
 
     def loss(log_temperature):
-        of_label = _tempered(proba, np.exp(log_temperature))[rows, y]
-        return -np.log(np.maximum(of_label, _SMALLEST)).mean()
+        of_label = log_softmax(logarithms / np.exp(log_temperature), axis=1)[rows, y]
+        return -np.maximum(of_label, np.log(_SMALLEST)).mean()
 
     return np.exp(minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded").x)
-
-
-def _tempered(proba, temperature):
-    logits = np.log(np.maximum(proba, _SMALLEST, dtype=np.float64)) / temperature
-    logits -= logits.max(axis=1, keepdims=True)
-    powers = np.exp(logits, out=logits)
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers

@@ -159,22 +159,20 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     """
     everyone = [*range(len(candidates))]
     results = calibrated([[one] for one in fit(everyone, 0)], data, folds[:1])
-    signals = pool_signals(results, data, folds[:1])
-    choice = choose_from_pool(signals, model)
-    order = np.argsort(-choice.expected, kind="stable")
-    hopeful = [int(i) for i in order if choice.expected[i] > gain_model.HOPELESS_GAIN]
+    judged = _judged(results, data, folds[:1], candidates, model)
+    expected = judged.choice.expected
+    order = np.argsort(-expected, kind="stable")
+    hopeful = [int(i) for i in order if expected[i] > gain_model.HOPELESS_GAIN]
     if not hopeful or len(folds) == 1:
-        verdict = verdict_of(choice, signals, candidates)
-        return choice.index, Judged(results, signals, choice, verdict)
+        return judged.choice.index, judged
     finalists = [0, *hopeful[:_MOST_FINALISTS]]
     again = calibrated([[one] for one in fit(finalists, 1)], data, folds[1:])
     # Agreement is with the whole pool, of which only the first fold has predictions.
     pool_mean = mean_prediction([one for (one,) in results])
     results = [[*results[i], *more] for i, more in zip(finalists, again, strict=True)]
-    signals = pool_signals(results, data, folds, pool_means=[pool_mean, pool_mean])
-    choice = choose_from_pool(signals, model)
-    verdict = verdict_of(choice, signals, [candidates[i] for i in finalists])
-    return finalists[choice.index], Judged(results, signals, choice, verdict)
+    names = [candidates[i] for i in finalists]
+    judged = _judged(results, data, folds, names, model, pool_means=[pool_mean, pool_mean])
+    return finalists[judged.choice.index], judged
 
 
 def judged_in_folds(pool, data, folds, scoring="safe"):
@@ -191,16 +189,22 @@ def judged_in_folds(pool, data, folds, scoring="safe"):
         Source rows to train on, and rows held out.
     scoring : "safe" or one of `SIGNALS`
     """
-    raw = cross_fit(pool.settings, data, folds)
+    raw, names = cross_fit(pool.settings, data, folds), pool.names()
     results, signals = calibrated(raw, data, folds), pool_signals(raw, data, folds)
     if scoring == "safe":
-        of_calibrated = pool_signals(results, data, folds)
-        choice = choose_from_pool(of_calibrated)
-        verdict = verdict_of(choice, of_calibrated, pool.names())
+        judged = _judged(results, data, folds, names)._replace(signals=signals)
     else:
         choice = choose_by_signal(signals, scoring)
-        verdict = verdict_by_signal(choice, signals, scoring, pool.names())
-    return _with_remarks(Judged(results, signals, choice, verdict), data, folds)
+        verdict = verdict_by_signal(choice, signals, scoring, names)
+        judged = Judged(results, signals, choice, verdict)
+    return _with_remarks(judged, data, folds)
+
+
+def _judged(results, data, folds, names, model=gain_model.LEARNED, pool_means=None):
+    """Return candidates judged by their evidence; `results` are calibrated."""
+    signals = pool_signals(results, data, folds, pool_means)
+    choice = choose_from_pool(signals, model)
+    return Judged(results, signals, choice, verdict_of(choice, signals, names))
 
 
 def _with_remarks(judged, data, folds):
