@@ -202,11 +202,14 @@ def with_dropout(width):
 @pytest.mark.parametrize("features", [None, with_dropout])
 def test_a_callback_may_predict_and_changes_nothing(blobs, features):
     X, y, X_tgt = blobs
-    quiet = classifier(feature_extractor=features).fit(X, y, X_tgt)
+    quiet = classifier(feature_extractor=features, callbacks=[Callback()]).fit(X, y, X_tgt)
     loud = classifier(feature_extractor=features, callbacks=[Watch(X_tgt)]).fit(X, y, X_tgt)
     seen = used(loud, Watch).seen
     np.testing.assert_array_equal(seen[-1], quiet.predict_proba(X_tgt))
     np.testing.assert_array_equal(seen[-1], loud.predict_proba(X_tgt))
+    # Without any callback all parameters take their steps as one: other last digits.
+    alone = classifier(feature_extractor=features).fit(X, y, X_tgt)
+    np.testing.assert_allclose(seen[-1], alone.predict_proba(X_tgt), rtol=1e-4)
     assert np.abs(seen[0] - seen[-1]).max() > 0.01
 
 

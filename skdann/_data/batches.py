@@ -15,6 +15,7 @@ the same way. Labels, domains and weights are small: each network has its own.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -153,6 +154,16 @@ class DomainBatches:
         source = self._source.take(n_rows)
         return _Taken(source, None if self._target is None else self._target.take(n_rows))
 
+    def write_all(self, out: Tensor) -> None:
+        """Write all rows in the order of the record, (n_source [+ n_target], *row_shape)."""
+        n_source = len(self.data.y_source)
+        n_target = len(out) - n_source
+        of_target = None if self._target is None else np.arange(n_target)
+        blocks = self.block(_Taken(np.arange(n_source), of_target))
+        blocks[0].write(slice(None), out[:n_source])
+        if n_target:
+            blocks[1].write(slice(None), out[n_source:])
+
     def block(self, taken: _Taken) -> list[RowBlock]:
         """Return these rows: the source's, and the target's where it brings them."""
         data = self.data
@@ -196,6 +207,9 @@ class StackedBatches:
     shared : bool, default=False
         Whether networks may share slots of ``X``. Only for networks that take all their steps
         together: the generators of all but the first in a slot are never drawn from.
+    rows : float32 Tensor of shape (k, n_source [+ n_target], *row_shape), default=None
+        The rows of the records as the networks are to get them, source first, for networks that
+        all share one slot. Then ``X`` has an element for each network.
 
     Attributes
     ----------
@@ -203,8 +217,14 @@ class StackedBatches:
         The element of ``X`` that holds each network's rows.
     """
 
-    def __init__(self, batches: Sequence[DomainBatches], shared: bool = False) -> None:
+    def __init__(
+        self,
+        batches: Sequence[DomainBatches],
+        shared: bool = False,
+        rows: Tensor | None = None,
+    ) -> None:
         self._batches = batches
+        self._rows = rows
         keys: list[Hashable] = [one.rows_key if shared else i for i, one in enumerate(batches)]
         self.slots, first_networks = slots_of(keys)
         # For each slot, the batches of its first network draw the rows.
@@ -223,18 +243,27 @@ class StackedBatches:
 
     def _block(self, n_steps: int) -> Iterator[Batch]:
         """Yield the batches of the next steps, whose indices are drawn together."""
-        # One element for each slot: row numbers, and the rows with these numbers.
+        # One element for each slot: row numbers.
         taken = [batches.take(n_steps) for batches in self._drawn]
-        rows = [batches.block(one) for batches, one in zip(self._drawn, taken, strict=True)]
         # One element for each network: its four fields after X.
         of_networks = []
         for batches, slot in zip(self._batches, self.slots, strict=True):
             of_networks.append(batches.columns(taken[slot]))
         # One element for each field: the values of all networks, (n_steps, k, n).
         columns = [self._of_all_networks(column) for column in zip(*of_networks, strict=True)]
+        steps = self._steps_of(taken, n_steps)
+        for X, *at_step in zip(steps, *(_by_step(column) for column in columns), strict=False):
+            yield Batch(X, *at_step)
+
+    def _steps_of(self, taken: Sequence[_Taken], n_steps: int) -> Iterator[Tensor]:
+        """Yield the rows of each step."""
+        if self._rows is not None:
+            (one,) = taken
+            yield from _rows_of_steps(self._rows, one, n_steps, len(self._batches[0].data.y_source))
+            return
+        rows = [batches.block(one) for batches, one in zip(self._drawn, taken, strict=True)]
         for step in range(n_steps):
-            at_step: list[Any] = [None if column is None else column[step] for column in columns]
-            yield Batch(self._gathered(rows, step), *at_step)
+            yield self._gathered(rows, step)
 
     def _gathered(self, rows: Sequence[list[RowBlock]], step: int) -> Tensor:
         """Return the rows of one step, (n_slots, n, *row_shape), source first, in new memory."""
@@ -256,6 +285,21 @@ class StackedBatches:
         # A single network needs no copy.
         stack = values[0][:, None] if len(values) == 1 else np.stack(values, axis=1)
         return torch.from_numpy(stack).to(self._batches[0].tables.device)
+
+
+def _by_step(column: Tensor | None) -> Iterator[Any]:
+    """Yield what each step has of a field, without end where no step has any."""
+    return itertools.repeat(None) if column is None else iter(column)
+
+
+def _rows_of_steps(rows: Tensor, taken: _Taken, n_steps: int, n_source: int) -> Iterator[Tensor]:
+    """Yield the rows of each step out of a table of `n_source` source rows and the target rows."""
+    numbers = taken.source.reshape(n_steps, -1)
+    if taken.target is not None:
+        of_target = n_source + taken.target.reshape(n_steps, -1)
+        numbers = np.concatenate([numbers, of_target], axis=1)
+    for at in torch.from_numpy(numbers).to(rows.device):
+        yield rows.index_select(1, at)
 
 
 def slots_of(keys: Sequence[Hashable]) -> tuple[list[int], list[int]]:

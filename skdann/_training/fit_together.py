@@ -343,11 +343,10 @@ def _new_net(fits: Sequence[_Fit], device: torch.device, trial: bool = False) ->
     length = tuple(fit.length for fit in fits for _ in fit.networks)
     plan = _plan(of_each, length)
     callbacks = copy.deepcopy(list(of_each[0].callbacks))
-    unobserved = len(fits) > 1 and not callbacks
     # An interrupt would leave several fits half done, of which the caller could use none.
     return AdversarialNet(
         [network for fit in fits for network in fit.networks],
-        plan=replace(plan, unobserved=unobserved, trial=trial or len(fits) > 1),
+        plan=replace(plan, unobserved=not callbacks, trial=trial or len(fits) > 1),
         device=device,
         callbacks=callbacks,
     )

@@ -18,7 +18,7 @@ from skdann._training.autograd_objective import AutogradObjective, ObjectiveTerm
 from skdann._training.optimizers import JointAdam, can_be_joint
 from skdann._training.plan import TrainingPlan
 from skdann._training.stacked_objective import StackedObjective, can_be_stacked, step_bytes
-from skdann._training.stacked_scaling import BatchScaling
+from skdann._training.stacked_scaling import BatchScaling, rows_scaled_beforehand
 
 # As many networks take a step together as need about this much memory: what a step touches should
 # stay in the processor's cache.
@@ -39,7 +39,8 @@ class Group(NamedTuple):
         At the end of the schedule.
     objective : AutogradObjective or StackedObjective
     batches : StackedBatches
-    scaling : BatchScaling
+    scaling : BatchScaling or None
+        None if the rows are scaled already.
     optimizer : Optimizer or JointAdam
         The optimizer of all networks, or one for this group alone.
     """
@@ -50,8 +51,17 @@ class Group(NamedTuple):
     strengths: Strengths
     objective: AutogradObjective | StackedObjective
     batches: StackedBatches
-    scaling: BatchScaling
+    scaling: BatchScaling | None
     optimizer: torch.optim.Optimizer | JointAdam
+
+    def release(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """Give each parameter memory of its own, and an optimizer of all the state of this one."""
+        if isinstance(self.optimizer, JointAdam):
+            if optimizer is not None:
+                self.optimizer.hand_back(optimizer)
+            for group in self.optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.data = parameter.data.clone()
 
 
 class _Alike(NamedTuple):
@@ -140,7 +150,12 @@ class Grouping:
         objective, optimizer = self._objective(members, key, terms)
         # Sharing rows is safe only for networks that stay together until the end.
         shared = self._plan.unobserved and key.alone is None
-        batches = StackedBatches(own, shared)
+        # An `InputDenoising` is set after training only.
+        scalings = [cast("InputScaling | None", network.input_scaling) for network in networks]
+        rows = None
+        if shared and len({one.rows_key for one in own}) == 1:
+            rows = rows_scaled_beforehand(scalings, own)
+        batches = StackedBatches(own, shared, rows)
         return Group(
             members=members,
             data=[one.data for one in own],
@@ -151,13 +166,9 @@ class Grouping:
             ),
             objective=objective,
             batches=batches,
-            scaling=BatchScaling(
-                # An `InputDenoising` is set after training only.
-                [cast("InputScaling | None", network.input_scaling) for network in networks],
-                own[0].data.n_domains,
-                batches.slots,
-                self._device,
-            ),
+            scaling=None
+            if rows is not None
+            else BatchScaling(scalings, own[0].data.n_domains, batches.slots, self._device),
             optimizer=optimizer,
         )
 

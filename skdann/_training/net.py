@@ -215,6 +215,9 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
                 "kept, and the classifier can be used as it is.",
                 stacklevel=3,
             )
+        finally:
+            for group in for_good or ():
+                group.release(None if self.plan.trial else self.optimizer_)
 
     def _end_epoch(self, datasets: dict[str, Any]) -> None:
         row = self.history[-1]
@@ -259,7 +262,9 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             self._schedule_lr(group.optimizer, progress)
             notifications.batch_begins(group, batch)
             # Weights of classes, then the input scaling; both for all networks of the group.
-            scaled = group.scaling(batch if weigh is None else weigh(batch))
+            scaled = batch if weigh is None else weigh(batch)
+            if group.scaling is not None:
+                scaled = group.scaling(scaled)
             if group.adversarial:
                 # lambda_p = lambda_max * schedule(p), for each network of the group
                 factor = self._lambda_factor(progress)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +53,19 @@ class OptimizerFactory:
         return replace(self, arguments=arguments)
 
 
+# Where parameters share memory, each starts at a multiple of this many numbers. The kernel computes
+# the last few of a tensor, fewer than fill a vector register, in another way, with other last
+# digits. These are never a network's: what lies beside it changes nothing.
+ALIGNED_TO = 16
+
+
 class JointAdam:
     """A fused Adam for parameters that all have a gradient in every step.
 
-    Torch's Adam counts the steps of each parameter by itself, which for a hundred small ones takes
-    several times as long as the arithmetic. Here one count serves all; the numbers are the same.
+    Torch's Adam counts the steps of each parameter by itself, and visits one after the other: for
+    small ones that takes several times as long as the arithmetic. Here one count serves all, and
+    parameters that lie side by side in memory, with their gradients, are one. The numbers are the
+    same.
 
     Parameters
     ----------
@@ -70,23 +79,86 @@ class JointAdam:
         self, optimizer: torch.optim.Optimizer, gradients: Sequence[tuple[nn.Parameter, Tensor]]
     ) -> None:
         self.param_groups = optimizer.param_groups
-        of_parameter = {id(parameter): gradient for parameter, gradient in gradients}
-        self._tensors: list[list[list[Tensor]]] = []
-        for group in self.param_groups:
-            values: list[Tensor] = [parameter.detach() for parameter in group["params"]]
-            first, second = ([torch.zeros_like(value) for value in values] for _ in range(2))
-            grads = [of_parameter[id(parameter)] for parameter in group["params"]]
-            self._tensors.append([values, grads, first, second])
         self._count = torch.zeros((), device=gradients[0][1].device)
+        self._runs: list[list[_Run]] = []
+        for group in self.param_groups:
+            own = {id(parameter) for parameter in group["params"]}
+            self._runs.append(_runs([pair for pair in gradients if id(pair[0]) in own]))
 
     @torch.no_grad()
     def step(self) -> None:
         """Take a step."""
         self._count += 1
-        for group, (values, grads, first, second) in zip(
-            self.param_groups, self._tensors, strict=True
-        ):
-            fused_adam_step(group, values, grads, first, second, self._count)
+        for group, runs in zip(self.param_groups, self._runs, strict=True):
+            fused_adam_step(
+                group,
+                [run.values for run in runs],
+                [run.gradients for run in runs],
+                [run.first for run in runs],
+                [run.second for run in runs],
+                self._count,
+            )
+
+    def hand_back(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give the state to an optimizer of the same parameters, so that it can go on."""
+        for run in itertools.chain.from_iterable(self._runs):
+            start = 0
+            for parameter in run.parameters:
+                own = slice(start, start + parameter.numel())
+                optimizer.state[parameter] = {
+                    "step": self._count.clone(),
+                    "exp_avg": run.first[own].view_as(parameter),
+                    "exp_avg_sq": run.second[own].view_as(parameter),
+                }
+                start += aligned(parameter.numel())
+
+
+class _Run(NamedTuple):
+    """Parameters side by side in memory; the tensors have one axis."""
+
+    parameters: list[nn.Parameter]
+    values: Tensor
+    gradients: Tensor
+    first: Tensor  # moments
+    second: Tensor
+
+
+def _runs(pairs: Sequence[tuple[nn.Parameter, Tensor]]) -> list[_Run]:
+    """Return parameters and gradients, in runs of those that lie side by side."""
+    several: list[list[tuple[nn.Parameter, Tensor]]] = []
+    for pair in sorted(pairs, key=lambda pair: pair[0].data_ptr()):
+        if several and all(map(_follows, pair, several[-1][-1])):
+            several[-1].append(pair)
+        else:
+            several.append([pair])
+    runs = []
+    for run in several:
+        parameters = [parameter for parameter, _ in run]
+        size = sum(aligned(parameter.numel()) for parameter in parameters)
+        values, gradients = (
+            one.detach().as_strided((min(size, _n_numbers_from(one)),), (1,)) for one in run[0]
+        )
+        moments = torch.zeros_like(values), torch.zeros_like(values)
+        runs.append(_Run(parameters, values, gradients, *moments))
+    return runs
+
+
+def aligned(n_numbers: int) -> int:
+    """Return how many numbers of memory a parameter takes."""
+    return -(-n_numbers // ALIGNED_TO) * ALIGNED_TO
+
+
+def _n_numbers_from(tensor: Tensor) -> int:
+    """Return how many numbers the memory holds from the start of a tensor."""
+    n_numbers = tensor.untyped_storage().nbytes() // tensor.element_size()
+    return int(n_numbers - tensor.storage_offset())
+
+
+def _follows(tensor: Tensor, before: Tensor) -> bool:
+    """Tell whether a tensor starts behind another, in the same memory."""
+    start = before.storage_offset() + aligned(before.numel())
+    same = tensor.untyped_storage().data_ptr() == before.untyped_storage().data_ptr()
+    return same and tensor.storage_offset() == start
 
 
 def can_be_joint(optimizer: torch.optim.Optimizer) -> bool:

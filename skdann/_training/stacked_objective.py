@@ -23,6 +23,7 @@ from skdann._torch.compat import ACTIVATION_BACKWARD, has_hooks
 from skdann._torch.randomness import RandomStreams, draw_keep_masks_
 from skdann._training.autograd_objective import Logits, ObjectiveTerms, Strengths, labels_target
 from skdann._training.losses import cross_entropy_gradient, negative_information_gradient
+from skdann._training.optimizers import aligned
 
 # Activations whose derivative can be computed from the output after dropout. With these, dropout
 # multiplies the output in place, and the output before it need not be kept.
@@ -114,11 +115,19 @@ class StackedObjective:
     def take_gradients(self, domain: bool) -> list[tuple[nn.Parameter, Tensor]]:
         """Return pairs of a parameter and the tensor that holds its gradient after each step.
 
-        From now on the parameters' ``grad`` is not set. `domain` tells whether the domain
-        classifier is trained.
+        From now on the parameters' ``grad`` is not set. All parameters lie in one piece of memory,
+        and their gradients in another: an optimizer can step through them as if they were one.
+        `domain` tells whether the domain classifier is trained.
         """
         parts = [self._features, self._label, *([self._domain] if domain else [])]
-        return [pair for part in parts for pair in part.take_gradients()]
+        first = self._features.layers[0].weight
+        n_numbers = sum(part.memory_size for part in parts)
+        memory = first.new_zeros(n_numbers), first.new_zeros(n_numbers)
+        pairs, start = [], 0
+        for part in parts:
+            pairs += part.take_gradients(*(numbers[start:] for numbers in memory))
+            start += part.memory_size
+        return pairs
 
     @torch.no_grad()
     def adversarial(self, batch: Batch, strengths: Strengths) -> Logits:
@@ -213,6 +222,33 @@ class _Layer(NamedTuple):
         for parameter, gradient in self.of_parameters:
             parameter.grad = gradient
 
+    def moved(self, values: Tensor, gradients: Tensor) -> _Layer:
+        """Return the layer with its numbers in other memory, of which its parameters are views."""
+        weight, bias = self._views(values)
+        weight_gradient, bias_gradient = self._views(gradients)
+        weight.copy_(self.weight)
+        bias.copy_(self.bias)
+        parameters = [parameter for parameter, _ in self.of_parameters]
+        for parameter, value in zip(parameters, [*weight, *bias], strict=True):
+            parameter.data = value
+        of_parameters = [*zip(parameters, [*weight_gradient, *bias_gradient], strict=True)]
+        return _Layer(weight, bias, weight_gradient, bias_gradient, of_parameters)
+
+    def _views(self, memory: Tensor) -> list[Tensor]:
+        """Return views in the shapes of weights and biases, each network's aligned."""
+        like, views, start = (self.weight, self.bias), [], 0
+        for values in like:
+            k, n_numbers = len(values), values[0].numel()
+            end = start + k * aligned(n_numbers)
+            views.append(memory[start:end].view(k, -1)[:, :n_numbers].view(values.shape))
+            start = end
+        return views
+
+
+def _memory_size(layer: _Layer) -> int:
+    """Return how many numbers of memory a layer of all k networks takes."""
+    return sum(len(one) * aligned(one[0].numel()) for one in (layer.weight, layer.bias))
+
 
 class _Passed(NamedTuple):
     """Values of a layer that the backward pass needs."""
@@ -246,7 +282,7 @@ class _StackedPart:
         )
         self._derivative = ACTIVATION_BACKWARD[first.activation]
         layers = [part.layers for part in parts if isinstance(part, MultilayerPerceptron)]
-        self._layers = [_stacked_layer(of_all) for of_all in zip(*layers, strict=True)]
+        self.layers = [_stacked_layer(of_all) for of_all in zip(*layers, strict=True)]
         self._passed: list[_Passed] = []
         self._masks: dict[int, Tensor] = {}
         self._n_masks = 1 + max(mask_slots)
@@ -254,18 +290,33 @@ class _StackedPart:
         # one for each network is used as it is.
         self._mask_slots: Tensor | None = None
         if 1 < self._n_masks < len(mask_slots):
-            self._mask_slots = torch.tensor(mask_slots, device=self._layers[0].weight.device)
+            self._mask_slots = torch.tensor(mask_slots, device=self.layers[0].weight.device)
         self._hands_out = True
 
-    def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
-        """Return pairs of a parameter and its gradient's tensor; ``grad`` is no longer set."""
+    @property
+    def memory_size(self) -> int:
+        """How many numbers of memory the parameters of all k networks take."""
+        return sum(map(_memory_size, self.layers))
+
+    def take_gradients(
+        self, values: Tensor, gradients: Tensor
+    ) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return pairs of a parameter and its gradient's tensor; ``grad`` is no longer set.
+
+        Both move to the start of the given memory, which is 0.
+        """
         self._hands_out = False
-        return [pair for layer in self._layers for pair in layer.of_parameters]
+        start = 0
+        for i, layer in enumerate(self.layers):
+            end = start + _memory_size(layer)
+            self.layers[i] = layer.moved(values[start:end], gradients[start:end])
+            start = end
+        return [pair for layer in self.layers for pair in layer.of_parameters]
 
     def forward(self, x: Tensor, generators: Sequence[torch.Generator] | None) -> Tensor:
         """Return the outputs for (k, n, n_inputs); without generators there is no dropout."""
         self._passed = []
-        for i, layer in enumerate(self._layers[: self._n_hidden]):
+        for i, layer in enumerate(self.layers[: self._n_hidden]):
             before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)  # (k, n, n_out)
             out = after = self._activate(before)
             mask = None
@@ -274,8 +325,8 @@ class _StackedPart:
                 out = after.mul_(mask) if self._in_place else after * mask
             self._passed.append(_Passed(x, before, after, mask))
             x = out
-        if len(self._layers) > self._n_hidden:
-            layer = self._layers[-1]
+        if len(self.layers) > self._n_hidden:
+            layer = self.layers[-1]
             out = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, x.mT)
             self._passed.append(_Passed(x, out, out, None))
             x = out
@@ -294,8 +345,8 @@ class _StackedPart:
 
         `gradient` is that of the outputs, in their shape, and may be overwritten.
         """
-        for i in reversed(range(len(self._layers))):
-            layer, passed = self._layers[i], self._passed.pop()
+        for i in reversed(range(len(self.layers))):
+            layer, passed = self.layers[i], self._passed.pop()
             if i < self._n_hidden:
                 if passed.mask is not None:
                     gradient.mul_(passed.mask)

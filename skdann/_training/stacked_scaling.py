@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skdann._data.batches import Batch, slots_of
+from skdann._data.batches import Batch, DomainBatches, slots_of
 from skdann._data.moments import LARGEST_SCALED_VALUE
 from skdann._network.scaling import InputScaling
+
+# Rows are scaled before the training if they need no more memory than this, for all networks.
+_BEFOREHAND_BYTES = 16 * 2**20
 
 
 class BatchScaling:
@@ -92,6 +96,41 @@ class BatchScaling:
             slot = torch.arange(len(X), device=X.device)[:, None]
             out = (X - shift[slot, domain]).mul_(factor[slot, domain])
         return out.clamp_(self._lowest, self._highest)
+
+
+def rows_scaled_beforehand(
+    scalings: Sequence[InputScaling | None], batches: Sequence[DomainBatches]
+) -> Tensor | None:
+    """Return the rows of k networks that take the same batches, each scaled as its network does.
+
+    A step then copies its rows, and is done; as long as they are few, see `_BEFOREHAND_BYTES`.
+
+    Parameters
+    ----------
+    scalings : sequence of k InputScaling or None
+    batches : sequence of k DomainBatches
+        With equal rows in equal order.
+
+    Returns
+    -------
+    float32 Tensor of shape (k, n_source [+ n_target], *row_shape), or None
+        For `StackedBatches`; None if there are too many rows.
+    """
+    first = batches[0]
+    n_source = len(first.data.y_source)
+    codes = np.zeros(n_source, dtype=np.int64)
+    if first.has_target:
+        codes = np.concatenate([codes, first.data.target_domain])
+    shape = len(batches), len(codes), *first.data.row_shape
+    if 4 * math.prod(shape) > _BEFOREHAND_BYTES:
+        return None
+    rows = torch.empty(shape, device=first.tables.device)
+    first.write_all(rows[0])
+    domain = torch.from_numpy(codes).to(rows.device)
+    # The first network's rows are scaled last: they are what is scaled.
+    for out, scaling in reversed(list(zip(rows, scalings, strict=True))):
+        out.copy_(rows[0] if scaling is None else scaling(rows[0], domain))
+    return rows
 
 
 def _key(scaling: InputScaling | None) -> Hashable:
