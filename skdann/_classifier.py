@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
+from skdann._choosing.workers import Workers
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
 from skdann._data.labels import check_same_classes
@@ -28,7 +29,8 @@ from skdann._training.continuing import (
     continued,
     streamed,
 )
-from skdann._training.fit_together import fit_together, train_on
+from skdann._training.fit_together import fit_together, train_on, work_of
+from skdann._training.progress import Progress
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
 from skdann.exceptions import SourceOnlyWarning, warn_caller
@@ -169,8 +171,9 @@ of these, default="auto"
         6,400 source rows.
 
     max_epochs : int >= 1 or "auto", default="auto"
-        Passes over the source rows. "auto" means 30, or more on small data until there
-        are 1,000 gradient steps.
+        Passes over the source rows. "auto" means 30, or more on small data until there are 1,000
+        gradient steps, up to 300. With more than 1,000 columns it means fewer, by the square root
+        of their number, but at least 10: steps count for more there, and cost more.
 
     n_members : int >= 1, default=1
         Networks in an ensemble, each with its own initial weights, order of rows and dropout;
@@ -213,8 +216,14 @@ of these, default="auto"
         models on one machine. None takes fresh entropy; numpy's and torch's global random
         state are neither used nor changed.
 
+    n_jobs : int, default=None
+        Processes that train the candidates of a choice, through joblib; the result is the same for
+        every number. None is 1, or what :func:`joblib.parallel_config` says; -1 takes all
+        processors. The final fit is one network, and takes one process.
+
     verbose : int, default=0
-        1 shows a progress bar with running losses and domain accuracy.
+        1 shows a bar over the whole work, candidates and final fit, with running losses and domain
+        accuracy.
 
     Attributes
     ----------
@@ -394,6 +403,7 @@ of these, default="auto"
         "callbacks": [list, tuple, None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
+        "n_jobs": [numbers.Integral, None],
         "verbose": ["verbose"],
     }
 
@@ -428,6 +438,7 @@ of these, default="auto"
         callbacks=None,
         device="cpu",
         random_state=None,
+        n_jobs=None,
         verbose=0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -458,6 +469,7 @@ of these, default="auto"
         self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     # -- fitting -----------------------------------------------------------------------------
@@ -513,12 +525,17 @@ of these, default="auto"
             start = earlier.net.members_
         # 2. Lambda and scaling, if they are to be chosen.
         layers = InputLayers()
-        chosen = safe_choice(settings, data, layers)
-        if chosen is not None:
-            settings = chosen.settings
-        # 3. Class shares, if they are to be estimated, and the network. Nothing is set until then.
-        known = with_known_shares([settings], [data])
-        (trained,) = fit_together(known, [data], starts=[start], layers=layers)
+        with Progress(bool(self.verbose), type(self).__name__) as progress:
+            progress.expect(work_of(settings, len(data.y_source)))
+            chosen = safe_choice(settings, data, layers, Workers(self.n_jobs, progress))
+            if chosen is not None:
+                settings = chosen.settings
+            # 3. Class shares, if they are to be estimated, and the network. Nothing is set before.
+            progress.begin("training")
+            known = with_known_shares([settings], [data])
+            (trained,) = fit_together(
+                known, [data], starts=[start], layers=layers, progress=progress
+            )
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
     @explains_argument_names()
@@ -569,13 +586,15 @@ of these, default="auto"
         if earlier is not None:
             self._check_continues(settings, data, "partial_fit")
             settings = streamed(settings, earlier.settings)
-        trained = train_on(
-            earlier,
-            settings,
-            data,
-            epochs_before=0 if earlier is None else self.n_iter_,
-            total_rows=total_rows,
-        )
+        with Progress(bool(self.verbose), type(self).__name__) as progress:
+            trained = train_on(
+                earlier,
+                settings,
+                data,
+                epochs_before=0 if earlier is None else self.n_iter_,
+                total_rows=total_rows,
+                progress=progress,
+            )
         return self._set_fitted(
             trained, data, keep=earlier is not None, scaled_anew=earlier is None
         )

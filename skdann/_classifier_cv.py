@@ -10,18 +10,23 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdann._choosing.choice import Pool, judged_in_folds
+from skdann._choosing.cross_fit import expected_work
 from skdann._choosing.signals import SIGNALS
+from skdann._choosing.workers import Workers
 from skdann._classifier import DANNClassifier, read_record
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.splits import folds_of
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._torch.randomness import entropy_of
-from skdann._training.fit_together import fit_together, joined
+from skdann._training.fit_together import fit_together, joined, work_of
+from skdann._training.progress import Progress
 from skdann._training.settings import Settings, usual_scalings
 from skdann._training.share_estimates import with_known_shares
 
 # Parameters that say how rows are read, or how fits follow each other: the same for all candidates.
-_NOT_CANDIDATES = "class_weight", "warm_start", "callbacks", "verbose", "random_state", "device"
+_NOT_CANDIDATES = (
+    *("class_weight", "warm_start", "callbacks", "verbose", "random_state", "device", "n_jobs"),
+)
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
@@ -82,8 +87,12 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Used in place of the `estimator`'s. All candidates start from the same weights.
 
+    n_jobs : int, default=None
+        Processes that train the candidates, as in `DANNClassifier`; the estimator's own `n_jobs` is
+        not used.
+
     verbose : int, default=0
-        1 prints what was chosen, and why.
+        1 shows a bar over candidates, folds and the final fit, and prints what was chosen, and why.
 
     Attributes
     ----------
@@ -167,6 +176,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         "scoring": [StrOptions({"safe", *SIGNALS})],
         "refit": [StrOptions({"best", "ensemble"})],
         "random_state": ["random_state"],
+        "n_jobs": [numbers.Integral, None],
         "verbose": [Interval(numbers.Integral, 0, None, closed="left"), "boolean"],
     }
 
@@ -181,6 +191,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         scoring="safe",
         refit="best",
         random_state=None,
+        n_jobs=None,
         verbose=0,
     ):
         self.lambdas = lambdas
@@ -191,6 +202,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.scoring = scoring
         self.refit = refit
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @explains_argument_names()
@@ -218,10 +230,21 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         template = self._template()
         data = read_record(template, X, y, X_tgt, sample_weight, groups, of=self)
         pool = self._pool(template, data)
+        with Progress(bool(self.verbose or template.verbose), type(self).__name__) as progress:
+            return self._fit(template, pool, data, y, progress)
+
+    def _fit(self, template, pool, data, y, progress):
+        """Choose from a pool, and fit what was chosen."""
         ranking, found = [0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
+        n_source = len(data.y_source)
+        progress.expect(work_of(pool.settings[0], n_source))
         if data.X_target is not None:
             folds = self._folds(y, data)
-            _, signals, choice, verdict = judged_in_folds(pool, data, folds, self.scoring)
+            n_target, n_folds = len(data.target_domain), len(folds)
+            progress.expect(n_folds * expected_work(pool.settings, n_source, n_target))
+            progress.begin(f"{len(pool.settings)} candidates, {n_folds} folds")
+            workers = Workers(self.n_jobs, progress)
+            _, signals, choice, verdict = judged_in_folds(pool, data, folds, self.scoring, workers)
             ranking = choice.ranking
             found = {
                 "adapted_": choice.index != 0,
@@ -230,13 +253,13 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
                 "lambda_path_": lambda_path(pool.params, signals.of_fold, choice.index),
                 "n_splits_": len(folds),
             }
-            if self.verbose:
-                print(f"[DANNClassifierCV] {verdict}")
         settings = [pool.settings[i] for i in ranking]
         if self.refit == "best":
             settings = settings[:1]
         records = [data] * len(settings)
-        trained = fit_together(with_known_shares(settings, records), records)
+        progress.begin("training")
+        progress.expect((len(settings) - 1) * work_of(pool.settings[0], n_source))
+        trained = fit_together(with_known_shares(settings, records), records, progress=progress)
         best = clone(template).set_params(**pool.params[ranking[0]])
         if len(trained) > 1:
             trained = [joined(trained)]
@@ -247,6 +270,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             "best_index_": ranking[0],
             "best_params_": pool.params[ranking[0]],
         }
+        if self.verbose:
+            print(f"[DANNClassifierCV] {found['verdict_']}")
         return self._set_fitted(found)
 
     def _template(self):

@@ -19,7 +19,7 @@ ROOMS = {
     "_data": {"numpy", "scipy", "sklearn", "torch"},
     "_network": {"numpy", "scipy", "torch"},
     "_training": {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm"},
-    "_choosing": {"numpy", "scipy", "sklearn"},
+    "_choosing": {"numpy", "scipy", "sklearn", "joblib"},
     "_prediction_mixin": {"sklearn"},
     "_classifier": {"numpy", "sklearn", "torch"},
     "_classifier_cv": {"numpy", "scipy", "sklearn"},

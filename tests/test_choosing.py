@@ -255,9 +255,9 @@ def stages_of(classifier, monkeypatch, *rows):
     """Return what was trained for the choice: seeds of the candidates of each call."""
     calls = []
 
-    def watched(candidates, data, folds, layers=None):
+    def watched(candidates, data, folds, *rest):
         calls.append(([one.seed for one in candidates], folds))
-        return cross_fit(candidates, data, folds, layers)
+        return cross_fit(candidates, data, folds, *rest)
 
     monkeypatch.setattr(choice, "cross_fit", watched)
     classifier.fit(*rows)
@@ -287,9 +287,9 @@ def test_the_choice_takes_no_more_rows_than_it_needs(monkeypatch, blobs):
     y[:4] = 3  # a rare class
     records = []
 
-    def watched(candidates, data, folds, layers=None):
+    def watched(candidates, data, folds, *rest):
         records.append(data)
-        return cross_fit(candidates, data, folds, layers)
+        return cross_fit(candidates, data, folds, *rest)
 
     monkeypatch.setattr(choice, "cross_fit", watched)
     monkeypatch.setattr(choice, "_MOST_ROWS", 100)

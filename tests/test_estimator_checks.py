@@ -12,6 +12,7 @@ from skdann._network import network as _network
 from skdann._training import net as _training
 from skdann._training import stacked_objective as _stacked
 from skdann._training.autograd_objective import Strengths
+from skdann._training.optimizers import JointAdam
 from skdann.estimator_checks import (
     check_domain_adversarial_estimator,
     domain_adversarial_checks,
@@ -200,6 +201,6 @@ def test_a_batch_that_does_not_fit_and_one_target_row_would_be_noticed(monkeypat
     with pytest.raises(AssertionError):
         estimator_checks.check_domains_of_very_different_size(DANNClassifier())
     monkeypatch.undo()
-    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    monkeypatch.setattr(JointAdam, "step", lambda self: None)
     with pytest.raises(AssertionError):
         estimator_checks.check_batch_larger_than_data(DANNClassifier(dropout=0.0))

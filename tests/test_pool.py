@@ -23,7 +23,7 @@ def test_a_third_of_the_source_rows_is_held_out_and_lambda_zero_sees_no_target_r
     built = Built()
     settings = {**FAST, "max_epochs": 30}
     DANNClassifier(**settings, feature_extractor=built).fit(*blobs)
-    first, *others = [one.rows_of_steps() for one in built.extractors[:3]]
+    *others, first = [one.rows_of_steps() for one in built.extractors[:3]]
     # A batch has all rows of the source: 60 of 90 on the way there, all of the target on the way
     # back, which takes a third of the epochs. As many of the other domain join them, but not
     # where nothing is to be learned from it.

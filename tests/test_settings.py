@@ -27,11 +27,12 @@ def settings_of(record, **parameters):
 # -- from parameters to fields ---------------------------------------------------------------
 
 
-def test_every_field_but_the_seed_has_the_name_of_a_parameter():
+def test_every_field_but_two_has_the_name_of_a_parameter():
     parameters = DANNClassifier().get_params()
     names = {one.name for one in fields(Settings)}
-    assert names - parameters.keys() == {"seed"}
-    assert parameters.keys() - names == {"class_weight", "random_state", "warm_start"}
+    assert names - parameters.keys() == {"seed", "effort"}
+    elsewhere = {"class_weight", "random_state", "warm_start", "n_jobs", "verbose"}
+    assert parameters.keys() - names == elsewhere
 
 
 def test_what_a_network_is_built_of_are_the_fields_of_the_architecture():
@@ -114,7 +115,8 @@ def test_a_random_state_is_drawn_from_once(record):
 @pytest.mark.parametrize(
     ("parameters", "n_rows", "epochs", "batch_size"),
     [
-        ({}, None, 500, 64),  # 90 rows: two steps a pass, 1,000 in all
+        ({}, None, 300, 64),  # 90 rows: two steps a pass
+        ({}, 300, 200, 64),  # five steps a pass, 1,000 in all
         ({"batch_size": 18}, None, 200, 18),
         ({"max_epochs": 7}, None, 7, 64),
         ({}, 64_000, 30, 1024),
@@ -127,6 +129,15 @@ def test_epochs_and_batch_size_follow_from_the_number_of_rows(
 ):
     settings = resolved(settings_of(record, **parameters), record, n_rows=n_rows)
     assert (settings.max_epochs, settings.batch_size) == (epochs, batch_size)
+
+
+@pytest.mark.parametrize(("n_columns", "epochs"), [(1000, 300), (4000, 150), (2_000_000, 10)])
+def test_wide_rows_take_fewer_passes_but_not_a_network_of_the_users(record, n_columns, epochs):
+    wide = replace(record, X_source=np.zeros((90, n_columns), np.float32))
+    assert resolved(settings_of(wide), wide).max_epochs == epochs
+    own = settings_of(wide, feature_extractor=nn.Linear(n_columns, 2))
+    assert resolved(own, wide).max_epochs == 300
+    assert resolved(settings_of(wide, max_epochs=7), wide).max_epochs == 7
 
 
 def test_the_rows_of_all_chunks_decide_on_the_batch_size(record):

@@ -74,7 +74,7 @@ def trained(
         copy.deepcopy(members),
         plan=TrainingPlan(
             lambda_max=tuple(lambda_max), optimizer=optimizer,
-            verbose=False, **{"length": tuple(epochs * len(one) for one in batches), **settings},
+            **{"length": tuple(epochs * len(one) for one in batches), **settings},
         ),
         device=CPU,
         callbacks=[],

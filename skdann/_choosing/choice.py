@@ -7,21 +7,26 @@ import numpy as np
 
 from skdann._choosing import gain_model
 from skdann._choosing.calibration import calibrated
-from skdann._choosing.cross_fit import cross_fit
+from skdann._choosing.cross_fit import cross_fit, expected_work
 from skdann._choosing.remarks import remarks_on
 from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool
 from skdann._choosing.signals import Signals, mean_prediction, pool_signals
 from skdann._choosing.verdict import verdict_by_signal, verdict_of
-from skdann._data.record import selected_rows
+from skdann._choosing.workers import Workers
+from skdann._data.record import compact, selected_rows
 from skdann._data.splits import stratified_folds
 from skdann._training.settings import Settings, is_auto, usual_lambdas, usual_scalings
 
 # One fold of this many is held out, and for candidates that could win another one.
 _N_FOLDS = 3
 
-# As many rows of each domain are enough to compare candidates: a gain of a point is then several
-# standard errors.
-_MOST_ROWS = 10_000
+# As many rows of each domain are enough to compare candidates. benchmarks/choice_cost.py compares
+# with more.
+_MOST_ROWS = 5_000
+
+# Rows that are drawn are copied if they need no more memory than this: the arrays that they come
+# from may be large, and would be sent to other processes whole.
+_COPIED_BYTES = 64 * 2**20
 
 # At most this many candidates are trained in the second fold, besides the baseline.
 _MOST_FINALISTS = 3
@@ -98,7 +103,7 @@ class Chosen(NamedTuple):
     verdict: str
 
 
-def safe_choice(settings, data, layers=None):
+def safe_choice(settings, data, layers=None, workers=None):
     """Return what a classifier is to be fitted with, where its settings leave a choice.
 
     Parameters
@@ -108,6 +113,8 @@ def safe_choice(settings, data, layers=None):
     data : TrainingData
     layers : InputLayers, default=None
         Where what is computed for the rows is kept, for later fits.
+    workers : Workers, default=None
+        Where the candidates are trained; None is this process.
 
     Returns
     -------
@@ -125,12 +132,26 @@ def safe_choice(settings, data, layers=None):
         verdict = f"No class has two source {unit}: nothing can be chosen, and nothing is adapted."
         return Chosen(pool.settings[0], False, verdict)
     single = pool.single()
+    workers = Workers() if workers is None else workers
+    progress = workers.progress
+
+    def work(candidates):
+        return expected_work(candidates, len(data.y_source), len(data.target_domain))
+
+    # The second stage is expected to take the baseline and the last candidates.
+    expected = [work(single.settings), work(single.settings[-_MOST_FINALISTS:])]
+    progress.expect(sum(expected))
 
     def fit(which, stage):
         trained = single.only(which) if stage == 0 else single.only(which).reseeded()
-        return [one for (one,) in cross_fit(trained.settings, data, [folds[stage]], layers)]
+        progress.begin(f"{len(which)} candidates, fold {stage + 1} of at most {len(folds)}")
+        progress.expect(work(trained.settings) - expected[stage])
+        expected[stage] = 0
+        (fold,) = folds[stage : stage + 1]
+        return [one for (one,) in cross_fit(trained.settings, data, [fold], layers, workers)]
 
     index, judged = in_stages(data, folds, pool.names(), fit)
+    progress.expect(-expected[1])  # where nobody could win, one stage is enough
     judged = _with_remarks(judged, data, folds)
     return Chosen(pool.settings[index], index != 0, judged.verdict)
 
@@ -175,7 +196,7 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     return finalists[judged.choice.index], judged
 
 
-def judged_in_folds(pool, data, folds, scoring="safe"):
+def judged_in_folds(pool, data, folds, scoring="safe", workers=None):
     """Return the `Judged` candidates of a pool, all of them trained in all folds.
 
     Their signals are those of the probabilities as they are, as a search would find them.
@@ -188,8 +209,10 @@ def judged_in_folds(pool, data, folds, scoring="safe"):
     folds : list of pairs of int64 ndarrays
         Source rows to train on, and rows held out.
     scoring : "safe" or one of `SIGNALS`
+    workers : Workers, default=None
+        Where the candidates are trained; None is this process.
     """
-    raw, names = cross_fit(pool.settings, data, folds), pool.names()
+    raw, names = cross_fit(pool.settings, data, folds, workers=workers), pool.names()
     results, signals = calibrated(raw, data, folds), pool_signals(raw, data, folds)
     if scoring == "safe":
         judged = _judged(results, data, folds, names)._replace(signals=signals)
@@ -229,7 +252,7 @@ def _enough_rows(data, generator):
             source[rows[: max(_N_FOLDS, round(len(rows) * _MOST_ROWS / n_source))]] = True
     if n_target > _MOST_ROWS:
         target[generator.permutation(n_target)[_MOST_ROWS:]] = False
-    return selected_rows(data, source, target)
+    return compact(selected_rows(data, source, target), _COPIED_BYTES)
 
 
 def _pool(settings, data):

@@ -1,4 +1,4 @@
-"""Cross-fit: candidates x folds trained together, and what each says about rows held out."""
+"""Cross-fit: candidates x folds trained in groups, and what each says about rows held out."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skdann._data.record import at_rows, training_fold
+from skdann._choosing.workers import Workers
+from skdann._data.record import TrainingData, at_rows, training_fold
 from skdann._network.input_layers import InputLayers
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     class_probabilities,
     fit_together,
     target_probabilities,
+    work_of,
 )
+from skdann._training.settings import batch_size_for
 from skdann._training.share_estimates import with_known_shares
+
+# At most so many candidates are trained in one task.
+_MOST_IN_GROUP = 4
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class _Trial:
     back: object = None  # Trained; None if it had nothing to learn from
 
 
-def cross_fit(candidates, data, folds, layers=None):
+def cross_fit(candidates, data, folds, layers=None, workers=None):
     """Return the results of all candidates in all folds, a list of folds for each candidate.
 
     Parameters
@@ -60,31 +66,120 @@ def cross_fit(candidates, data, folds, layers=None):
         Source rows to train on, and rows held out, by their positions in the record.
     layers : InputLayers, default=None
         Where what is computed for the rows is kept, for later calls.
+    workers : Workers, default=None
+        Where the candidates are trained; None is this process.
     """
     layers = InputLayers() if layers is None else layers
-    # All candidates of the first fold, then all of the second, and so on.
-    trials = []
+    workers = Workers() if workers is None else workers
+    candidates = [one.unobserved() for one in candidates]
+    groups = _groups(candidates)
+    tasks = []
     for train, held_out in folds:
         record = training_fold(data, train)  # one object: what has equal rows can share them
-        for candidate in candidates:
-            trials.append(_Trial(candidate.unobserved(), record, held_out))
-    _train_there(trials, layers)
-    _train_back(trials, data, layers)
-    results = [_result(trial, data) for trial in trials]
-    # Every k-th result belongs to the same candidate.
-    return [results[i :: len(candidates)] for i in range(len(candidates))]
+        settings = with_known_shares(candidates, [record] * len(candidates))
+        for group in groups:
+            own = [settings[i] for i in group]
+            tasks.append(_FoldTask(own, data, record, held_out, layers))
+    done = iter(workers.results(tasks))
+    results = [[] for _ in candidates]
+    for _ in folds:
+        for group in groups:
+            for i, result in zip(group, next(done), strict=True):
+                results[i].append(result)
+    return results
 
 
-def _train_there(trials, layers):
+def expected_work(candidates, n_source, n_target):
+    """Return the work of `cross_fit` in one of three folds of so many rows."""
+    return sum(_work(one, 2 * n_source // 3, n_target) for one in candidates)
+
+
+def _work(settings, n_train, n_target):
+    """Return the work of a candidate in one fold, on the way there and back."""
+    back = settings.reversed(n_target, batch_size_for(settings, n_train), ())
+    return work_of(settings, n_train, trial=True) + work_of(back, n_target, trial=True)
+
+
+def _groups(candidates):
+    """Return the positions of candidates that are trained together, in one task.
+
+    Small groups, so that there is something to share out; and the same for every number of
+    workers, so that results are the same to the last digit.
+    """
+    alike = {}
+    for i, one in enumerate(candidates):
+        alike.setdefault(one.learns_from_target, []).append(i)
+    groups = []
+    for positions in sorted(alike.values(), key=len, reverse=True):
+        n_parts = -(-len(positions) // _MOST_IN_GROUP)
+        groups += [part.tolist() for part in np.array_split(positions, n_parts)]
+    return groups
+
+
+@dataclass(frozen=True)
+class _FoldTask:
+    """Some candidates to train in one fold; called, it returns the `FoldResult` of each.
+
+    Attributes
+    ----------
+    candidates : list of Settings
+        With class shares, if they are to be estimated.
+    data, record : TrainingData
+        All rows, and those to train on.
+    held_out : int64 ndarray
+        Positions among the source rows of all rows.
+    layers : InputLayers
+    """
+
+    candidates: list
+    data: TrainingData
+    record: TrainingData
+    held_out: np.ndarray
+    layers: InputLayers
+
+    @property
+    def work(self):
+        """How much there is to do; see `Progress`."""
+        n_train, n_target = len(self.record.y_source), len(self.record.target_domain)
+        return sum(_work(one, n_train, n_target) for one in self.candidates)
+
+    def __call__(self, progress=None):
+        """Train the candidates."""
+        trials = [_Trial(one, self.record, self.held_out) for one in self.candidates]
+        _train_there(trials, self.layers, progress)
+        _train_back(trials, self.data, self.layers, progress)
+        return [_result(trial, self.data) for trial in trials]
+
+    def elsewhere(self):
+        """Return a function and arguments that do the same in another process.
+
+        Some backends of joblib send large arguments to each worker only once: the arrays are
+        arguments by themselves. What takes long to compute, or whose last digits hang on the number
+        of numpy's threads, is computed here.
+        """
+        data, record = self.data, self.record
+        known = self.layers.known(record, [one.input_scaling for one in self.candidates])
+        rest = [replace(one, X_source=None, X_target=None) for one in (data, record)]
+        arguments = self.candidates, *rest, self.held_out, known, data.X_source, data.X_target
+        return _in_another_process, arguments
+
+
+def _in_another_process(candidates, data, record, held_out, known, X_source, X_target):
+    data, record = (replace(one, X_source=X_source, X_target=X_target) for one in (data, record))
+    layers = InputLayers.knowing(record, *known)
+    return _FoldTask(candidates, data, record, held_out, layers)()
+
+
+def _train_there(trials, layers, progress):
     records = [trial.record for trial in trials]
-    settings = with_known_shares([trial.settings for trial in trials], records)
-    networks = fit_together(settings, records, trial=True, layers=layers)
+    settings = [trial.settings for trial in trials]
+    networks = fit_together(settings, records, trial=True, layers=layers, progress=progress)
     for trial, trained in zip(trials, networks, strict=True):
         trial.there = trained
         trial.target_proba = target_probabilities(trained.net, trial.record)
 
 
-def _train_back(trials, data, layers):
+def _train_back(trials, data, layers, progress):
     """Train each network back: from its own labels of the target to the source rows held out.
 
     A network that predicts one label for all target rows has nothing to teach.
@@ -105,12 +200,14 @@ def _train_back(trials, data, layers):
         scaling = used.input_scaling
         if scaling == "balanced":
             scaling = trial.there.net.members_[0].input_scaling.exchanged()
-        asked = replace(trial.settings, input_scaling=scaling)
+        asked = replace(trial.settings, input_scaling=scaling, effort=used.effort)
         settings.append(asked.reversed(n_target, used.batch_size, shares))
         codes = trial.target_proba.argmax(axis=1).astype(np.int64)
         records.append(replace(reversed_records[id(trial.held_out)], y_source=codes))
     starts = [trial.there.net.members_ for trial in going]  # trained weights
-    networks = fit_together(settings, records, starts=starts, trial=True, layers=layers)
+    networks = fit_together(
+        settings, records, starts=starts, trial=True, layers=layers, progress=progress
+    )
     for trial, trained in zip(going, networks, strict=True):
         trial.back = trained
 

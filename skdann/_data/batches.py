@@ -25,6 +25,7 @@ from scipy import sparse
 from torch import Tensor
 
 from skdann._data.record import TrainingData, at_rows
+from skdann._data.sparse_rows import SparseRows
 from skdann._data.tensors import RowBlock, Rows, RowTables
 
 # Indices, codes and weights (and sparse rows) of many steps are prepared together, in about this
@@ -41,13 +42,15 @@ class Batch(NamedTuple):
     Attributes
     ----------
     X : float32 Tensor of shape (n_source [+ n_target], *row_shape)
+        Or, of networks whose first layer multiplies sparse rows, a list of SparseRows in place of
+        the leading axis.
     y : int64 Tensor of shape (n_source,)
     label_weight : float32 Tensor of shape (n_source,), or None
     domain : int64 Tensor of shape (n_source + n_target,), or None without target rows
     domain_weight : float32 Tensor of shape (n_source + n_target,), or None
     """
 
-    X: Tensor
+    X: Any
     y: Tensor
     label_weight: Tensor | None
     domain: Tensor | None
@@ -210,6 +213,8 @@ class StackedBatches:
     rows : float32 Tensor of shape (k, n_source [+ n_target], *row_shape), default=None
         The rows of the records as the networks are to get them, source first, for networks that
         all share one slot. Then ``X`` has an element for each network.
+    as_sparse : bool, default=False
+        Whether sparse rows stay sparse. Then ``X`` is a list with SparseRows for each slot.
 
     Attributes
     ----------
@@ -222,9 +227,11 @@ class StackedBatches:
         batches: Sequence[DomainBatches],
         shared: bool = False,
         rows: Tensor | None = None,
+        as_sparse: bool = False,
     ) -> None:
         self._batches = batches
         self._rows = rows
+        self._as_sparse = as_sparse
         keys: list[Hashable] = [one.rows_key if shared else i for i, one in enumerate(batches)]
         self.slots, first_networks = slots_of(keys)
         # For each slot, the batches of its first network draw the rows.
@@ -255,7 +262,7 @@ class StackedBatches:
         for X, *at_step in zip(steps, *(_by_step(column) for column in columns), strict=False):
             yield Batch(X, *at_step)
 
-    def _steps_of(self, taken: Sequence[_Taken], n_steps: int) -> Iterator[Tensor]:
+    def _steps_of(self, taken: Sequence[_Taken], n_steps: int) -> Iterator[Any]:
         """Yield the rows of each step."""
         if self._rows is not None:
             (one,) = taken
@@ -263,7 +270,7 @@ class StackedBatches:
             return
         rows = [batches.block(one) for batches, one in zip(self._drawn, taken, strict=True)]
         for step in range(n_steps):
-            yield self._gathered(rows, step)
+            yield self._sparse(rows, step) if self._as_sparse else self._gathered(rows, step)
 
     def _gathered(self, rows: Sequence[list[RowBlock]], step: int) -> Tensor:
         """Return the rows of one step, (n_slots, n, *row_shape), source first, in new memory."""
@@ -276,6 +283,12 @@ class StackedBatches:
             for i, block in enumerate(domains):  # the source's rows, then the target's
                 block.write(slice(step * n, (step + 1) * n), X[slot, i * n : (i + 1) * n])
         return X
+
+    def _sparse(self, rows: Sequence[list[Any]], step: int) -> list[SparseRows]:
+        """Return the sparse rows of one step, for each slot."""
+        n = self._batches[0].n_source
+        at = slice(step * n, (step + 1) * n)
+        return [SparseRows.of([block.csr[at] for block in blocks]) for blocks in rows]
 
     def _of_all_networks(self, column: Sequence[np.ndarray | None]) -> Tensor | None:
         """Return a field of all networks on the device, of shape (n_steps, k, n)."""

@@ -87,6 +87,21 @@ def selected_rows(
     )
 
 
+def compact(data: TrainingData, most_bytes: int) -> TrainingData:
+    """Return the data with copies of the rows that are used, if these take no more memory."""
+    used = [(data.X_source, data.source_rows), (data.X_target, data.target_rows)]
+    if any(X is None or rows is None for X, rows in used):
+        return data
+    if sum(_n_values(X) / X.shape[0] * len(rows) for X, rows in used) * 8 > most_bytes:
+        return data
+    X_source, X_target = (X[rows] for X, rows in used)
+    return replace(data, X_source=X_source, source_rows=None, X_target=X_target, target_rows=None)
+
+
+def _n_values(X: np.ndarray | sparse.csr_array) -> int:
+    return int(X.nnz if sparse.issparse(X) else X.size)
+
+
 def at_rows(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:
     """Return positions in the whole array, for positions among the used rows.
 

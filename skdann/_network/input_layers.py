@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import replace
 
 from skdann._data.denoising import DenoisedRows, fit_denoising
@@ -21,6 +22,29 @@ class InputLayers:
         self._denoisings: dict[tuple[int, ...], tuple[TrainingData, InputDenoising]] = {}
         self._rows: dict[tuple[int, int], tuple[Rows, DenoisedRows]] = {}
 
+    def known(
+        self, data: TrainingData, kinds: Iterable[str | InputScaling | None]
+    ) -> tuple[dict[str, InputScaling | None], InputDenoising | None]:
+        """Return the layers of these kinds for a record, to be sent elsewhere; see `knowing`."""
+        named = {how for how in kinds if isinstance(how, str)}
+        denoising = self.denoising(data) if "denoised" in named else None
+        return {how: self.scaling(data, how) for how in sorted(named)}, denoising
+
+    @classmethod
+    def knowing(
+        cls,
+        data: TrainingData,
+        scalings: dict[str, InputScaling | None],
+        denoising: InputDenoising | None,
+    ) -> InputLayers:
+        """Return layers that were computed elsewhere for a record."""
+        layers = cls()
+        for how, scaling in scalings.items():
+            layers._scalings[id(data), how] = data, scaling
+        if denoising is not None:
+            layers._denoisings[_arrays(data)] = data, denoising
+        return layers
+
     def scaling(self, data: TrainingData, how: str | InputScaling | None) -> InputScaling | None:
         """Return a network's own scaling, fitted to the record or a copy of the one given.
 
@@ -37,7 +61,7 @@ class InputLayers:
 
     def denoising(self, data: TrainingData) -> InputDenoising:
         """Return the denoising of the record's arrays, the same for all records that share them."""
-        key = tuple(sorted(map(id, (data.X_source, data.X_target))))
+        key = _arrays(data)
         if key not in self._denoisings:
             self._denoisings[key] = data, InputDenoising(fit_denoising(data))
         return self._denoisings[key][1]
@@ -53,3 +77,8 @@ class InputLayers:
 
         X_target = None if data.X_target is None else rows(data.X_target)
         return replace(data, X_source=rows(data.X_source), X_target=X_target)
+
+
+def _arrays(data: TrainingData) -> tuple[int, ...]:
+    """Return a key for the arrays of a record, also for one of the way back."""
+    return tuple(sorted(map(id, (data.X_source, data.X_target))))

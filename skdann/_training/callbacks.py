@@ -1,4 +1,4 @@
-"""Callbacks of the package's own: clock, early stopping, flags of best epochs, progress bar."""
+"""Callbacks of the package's own: clock, early stopping, flags of best epochs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
-from tqdm import tqdm
 
 from skdann._training.losses import guess_loss
 
@@ -137,24 +136,3 @@ def has_print_log(callbacks: Iterable[Any] | None) -> bool:
 def _unnamed(callbacks: Iterable[Any] | None) -> list[Any]:
     """Return callbacks without the names that some may have, as skorch allows."""
     return [one[1] if isinstance(one, tuple) else one for one in callbacks or ()]
-
-
-class ProgressBar(Callback):
-    """Shows a bar over the epochs with the running losses and domain accuracy."""
-
-    _SHOWN = ("label_loss", "domain_loss", "domain_accuracy", "valid_accuracy")
-
-    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Open the bar."""
-        self._bar = tqdm(total=net.max_epochs, desc="DANNClassifier", unit="epoch")
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Move it on."""
-        epoch = net.history[-1]
-        self._bar.set_postfix({k: f"{epoch[k]:.3f}" for k in self._SHOWN if k in epoch})
-        self._bar.update()
-
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Close it; a bar holds a stream, which a pickle could not keep."""
-        self._bar.close()
-        del self._bar

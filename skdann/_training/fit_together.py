@@ -29,7 +29,8 @@ from skdann._training import split_and_join
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plan import TrainingPlan
-from skdann._training.settings import Settings, passes, resolved
+from skdann._training.progress import Progress, work_of_steps
+from skdann._training.settings import Settings, n_steps, passes, resolved
 
 
 class Trained(NamedTuple):
@@ -54,6 +55,12 @@ class _Fit:
     length: float  # of the whole training: in steps, or for `train_on` in source rows
     denoising: InputDenoising | None = None  # rebuilds the rows before training
 
+    @property
+    def work(self) -> float:
+        """How much the training is; see `Progress`."""
+        epochs = self.settings.max_epochs
+        return sum(epochs * work_of_steps(len(one), one.has_target) for one in self.batches)
+
 
 def fit_together(
     settings: Sequence[Settings],
@@ -62,6 +69,7 @@ def fit_together(
     starts: Sequence[Sequence[DomainAdversarialNetwork] | None] | None = None,
     trial: bool = False,
     layers: InputLayers | None = None,
+    progress: Progress | None = None,
 ) -> list[Trained]:
     """Train a network, or an ensemble, by each of the settings on its record.
 
@@ -78,11 +86,14 @@ def fit_together(
         learns from (lambda 0) are not trained, in a third of the time.
     layers : InputLayers, default=None
         Where an earlier call on the same rows has left what it computed for them.
+    progress : Progress, default=None
+        Moves on by the `work_of` each fit.
 
     Returns
     -------
     list of Trained
     """
+    progress = Progress() if progress is None else progress
     device = resolve_device(settings[0].device)
     tables = RowTables(device)  # rows that several fits share are moved to the device once
     layers = InputLayers() if layers is None else layers
@@ -93,7 +104,11 @@ def fit_together(
     ]
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
-        for i, net in zip(group, _train([fits[i] for i in group], device, trial), strict=True):
+        work = sum(fits[i].work for i in group)
+        end = progress.done + work
+        trained = _train([fits[i] for i in group], device, trial, progress)
+        progress.advance_to(end)  # training may stop early
+        for i, net in zip(group, trained, strict=True):
             _set_denoising(net.members_, fits[i].denoising, device)
             nets[i] = net
     return [Trained(net, (fit.settings,)) for net, fit in zip(nets, fits, strict=True)]
@@ -106,6 +121,7 @@ def train_on(
     *,
     epochs_before: int = 0,
     total_rows: int | None = None,
+    progress: Progress | None = None,
 ) -> Trained:
     """Return what one pass over a chunk of rows makes of a net, or of a new one.
 
@@ -123,6 +139,7 @@ def train_on(
     total_rows : int, default=None
         Source rows of all chunks, of which progress is a share; only for a new net. None expects
         as many chunks of this size as a fit has passes.
+    progress : Progress, default=None
     """
     device = resolve_device(settings.device)
     streams = random_streams(settings.seed, device, epochs_before, settings.n_members)
@@ -155,7 +172,8 @@ def train_on(
         )
     # The last batch of a chunk is filled up from a new shuffle: a step brings this many new rows.
     rows_of_a_step = len(data.y_source) / len(batches[0])
-    net.train(EpochData(batches, nothing), streams, 1, step=rows_of_a_step)
+    data_of_epoch = EpochData(batches, nothing)
+    net.train(data_of_epoch, streams, 1, step=rows_of_a_step, progress=progress)
     _set_denoising(net.members_, denoising, device)
     return Trained(net, (settings,))
 
@@ -164,6 +182,12 @@ def joined(several: Sequence[Trained]) -> Trained:
     """Return one ensemble of the networks of several nets that were trained on the same rows."""
     net = split_and_join.joined([one.net for one in several])
     return Trained(net, tuple(settings for one in several for settings in one.settings))
+
+
+def work_of(settings: Settings, n_rows: int, *, trial: bool = False) -> float:
+    """Return the work of a fit to so many source rows and a target; see `Progress`."""
+    with_target = not trial or settings.learns_from_target
+    return settings.n_members * work_of_steps(n_steps(settings, n_rows), with_target)
 
 
 def class_probabilities(
@@ -320,13 +344,16 @@ def _sizes(fit: _Fit) -> tuple[Any, ...]:
     return len(batches), batches.n_source, len(data.classes), data.n_domains, data.row_shape
 
 
-def _train(fits: Sequence[_Fit], device: torch.device, trial: bool) -> list[AdversarialNet]:
+def _train(
+    fits: Sequence[_Fit], device: torch.device, trial: bool, progress: Progress
+) -> list[AdversarialNet]:
     """Return the trained net of each fit; their networks are trained as one module."""
     net = _new_net(fits, device, trial)
     batches = [one for fit in fits for one in fit.batches]
     held_out = [one for fit in fits for one in fit.held_out]
     streams = [one for fit in fits for one in fit.streams]
-    net.train(EpochData(batches, held_out), streams, fits[0].settings.max_epochs)
+    epochs = fits[0].settings.max_epochs
+    net.train(EpochData(batches, held_out), streams, epochs, progress=progress)
     if len(fits) == 1:
         return [net]
     nets, first = [], 0
@@ -371,5 +398,4 @@ def _plan(settings: Sequence[Settings], length: tuple[float, ...]) -> TrainingPl
         lr_schedule=first.lr_schedule,
         length=length,
         patience=first.n_iter_no_change if first.early_stopping else None,
-        verbose=any(one.verbose for one in settings),
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skdann._data.batches import DomainBatches, StackedBatches
 from skdann._data.record import TrainingData
+from skdann._data.sparse_rows import pays_sparse
 from skdann._network.network import DomainAdversarialNetwork
 from skdann._network.scaling import InputScaling
 from skdann._torch.randomness import RandomStreams
@@ -61,7 +62,8 @@ class Group(NamedTuple):
                 self.optimizer.hand_back(optimizer)
             for group in self.optimizer.param_groups:
                 for parameter in group["params"]:
-                    parameter.data = parameter.data.clone()
+                    own = parameter.data.clone(memory_format=torch.contiguous_format)
+                    parameter.data = own
 
 
 class _Alike(NamedTuple):
@@ -147,15 +149,19 @@ class Grouping:
         networks = [self._networks[i] for i in members]
         own = [self._batches[i] for i in members]
         terms = ObjectiveTerms(key.informed, self._plan.domain_label_smoothing)
-        objective, optimizer = self._objective(members, key, terms)
-        # Sharing rows is safe only for networks that stay together until the end.
+        # Sharing rows is safe only for networks that stay together until the end. A callback, or a
+        # module of the user's, may look at dense rows.
         shared = self._plan.unobserved and key.alone is None
+        two_codes = own[0].data.n_domains == 2
+        as_sparse = shared and two_codes and pays_sparse(own[0].data.X_source, self._device)
+        objective, optimizer = self._objective(members, key, terms, as_sparse)
+        as_sparse = as_sparse and isinstance(optimizer, JointAdam)
         # An `InputDenoising` is set after training only.
         scalings = [cast("InputScaling | None", network.input_scaling) for network in networks]
         rows = None
-        if shared and len({one.rows_key for one in own}) == 1:
+        if not as_sparse and shared and len({one.rows_key for one in own}) == 1:
             rows = rows_scaled_beforehand(scalings, own)
-        batches = StackedBatches(own, shared, rows)
+        batches = StackedBatches(own, shared, rows, as_sparse)
         return Group(
             members=members,
             data=[one.data for one in own],
@@ -176,7 +182,7 @@ class Grouping:
         return torch.tensor([values[i] for i in members], device=self._device)
 
     def _objective(
-        self, members: list[int], key: _Alike, terms: ObjectiveTerms
+        self, members: list[int], key: _Alike, terms: ObjectiveTerms, as_sparse: bool
     ) -> tuple[AutogradObjective | StackedObjective, torch.optim.Optimizer | JointAdam]:
         """Return the objective of a group, and the optimizer that takes its steps."""
         networks = [self._networks[i] for i in members]
@@ -188,7 +194,8 @@ class Grouping:
         # A callback may look for gradients in the parameters, and for the optimizer's state.
         if not (unobserved and can_be_joint(self._optimizer)):
             return stacked, self._optimizer
-        gradients = stacked.take_gradients(domain=self._batches[members[0]].has_target)
+        has_target = self._batches[members[0]].has_target
+        gradients = stacked.take_gradients(domain=has_target, sparse_rows=as_sparse)
         return stacked, self._joint_optimizer(members, gradients)
 
     def _joint_optimizer(

@@ -31,7 +31,6 @@ from skdann._training.callbacks import (
     BestFlags,
     EpochClock,
     KeepBest,
-    ProgressBar,
     best_monitored,
     has_print_log,
 )
@@ -42,6 +41,7 @@ from skdann._training.inference import held_out_figures, outputs
 from skdann._training.notifications import Notifications
 from skdann._training.optimizers import JointAdam
 from skdann._training.plan import TrainingPlan
+from skdann._training.progress import Progress, work_of_steps
 from skdann.schedules import Constant
 
 
@@ -114,8 +114,6 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         callbacks: list[tuple[str, Callback]] = [("epoch_clock", EpochClock())]
         if self.plan.patience is not None:
             callbacks.append(("keep_best", KeepBest(self.plan.patience, self.plan.lambda_max)))
-        if self.plan.verbose:
-            callbacks.append(("progress_bar", ProgressBar()))
         if names := best_monitored(self.callbacks):
             callbacks.append(("best_flags", BestFlags(names)))
         return callbacks
@@ -138,10 +136,9 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             group.update(changed)
             if "lr" in changed:
                 group.pop("initial_lr", None)  # the start that a schedule multiplies
-        shows_bar, self.plan = self.plan.verbose, replace(plan, length=self.plan.length)
-        if callbacks is not None or plan.verbose != shows_bar:
-            if callbacks is not None:
-                self.callbacks = callbacks
+        self.plan = replace(plan, length=self.plan.length)
+        if callbacks is not None:
+            self.callbacks = callbacks
             self.initialize_callbacks()
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> NoReturn:
@@ -164,7 +161,13 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
     # -- the loop ----------------------------------------------------------------------------
 
     def train(
-        self, data: EpochData, streams: list[RandomStreams], epochs: int, *, step: float = 1.0
+        self,
+        data: EpochData,
+        streams: list[RandomStreams],
+        epochs: int,
+        *,
+        step: float = 1.0,
+        progress: Progress | None = None,
     ) -> AdversarialNet:
         """Train for `epochs` more epochs.
 
@@ -177,6 +180,8 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         step : float, default=1.0
             By how much a gradient step brings each network closer to ``plan.length``: 1 if that is
             a number of steps, the source rows of a step if it is a number of rows.
+        progress : Progress, default=None
+            Moves on with each epoch.
         """
         if not self.initialized_:
             self.initialize()
@@ -188,23 +193,29 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         n_rows = 2 * data.train[0].n_source  # half of a batch is the target's
         with threads_for(n_rows * self.members_[0].multiply_adds):
             self.notify("on_train_begin", X=data, y=None)
-            self._run_epochs(data, grouping, epochs, step)
+            self._run_epochs(
+                data, grouping, epochs, step, Progress() if progress is None else progress
+            )
             self.notify("on_train_end", X=data, y=None)
         self.module_.eval()
         return self
 
-    def _run_epochs(self, data: EpochData, grouping: Grouping, epochs: int, step: float) -> None:
+    def _run_epochs(
+        self, data: EpochData, grouping: Grouping, epochs: int, step: float, progress: Progress
+    ) -> None:
         """Run the epochs; stop early where a callback asks for it or the user interrupts."""
         notifications = Notifications(self)
         # Otherwise made anew in each epoch: a callback may have frozen layers or set hooks.
         for_good = grouping.groups(self.done_) if self.plan.unobserved else None
         datasets = {"dataset_train": data.train, "dataset_valid": _if_any(data.valid)}
+        work = sum(work_of_steps(len(one), one.has_target) for one in data.train)  # of an epoch
         try:
             for _ in range(epochs):
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(for_good or grouping.groups(self.done_), notifications, step)
                 self._validate(data.valid, notifications)
                 self._end_epoch(datasets)
+                progress.advance(work, self.history[-1])
                 if self.stop_requested_:
                     break
         except KeyboardInterrupt:

@@ -104,11 +104,11 @@ class JointAdam:
         for run in itertools.chain.from_iterable(self._runs):
             start = 0
             for parameter in run.parameters:
-                own = slice(start, start + parameter.numel())
+                layout = parameter.shape, parameter.stride(), start
                 optimizer.state[parameter] = {
                     "step": self._count.clone(),
-                    "exp_avg": run.first[own].view_as(parameter),
-                    "exp_avg_sq": run.second[own].view_as(parameter),
+                    "exp_avg": run.first.as_strided(*layout).contiguous(),
+                    "exp_avg_sq": run.second.as_strided(*layout).contiguous(),
                 }
                 start += aligned(parameter.numel())
 

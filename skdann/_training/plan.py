@@ -29,8 +29,6 @@ class TrainingPlan:
         gradient steps or, where the number of steps is not known beforehand, source rows.
     patience : int or None
         Epochs without improvement after which training stops; None without early stopping.
-    verbose : bool
-        Whether to show a progress bar.
     unobserved : bool, default=False
         Whether no callback can see or change the training. Then networks that train together stay
         together to the end, and may share rows and dropout masks.
@@ -47,7 +45,6 @@ class TrainingPlan:
     lr_schedule: Schedule
     length: tuple[float, ...]
     patience: int | None
-    verbose: bool
     unobserved: bool = False
     trial: bool = False
 

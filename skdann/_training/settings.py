@@ -23,13 +23,21 @@ from skdann._network.scaling import SCALINGS
 from skdann._torch.randomness import entropy_of
 from skdann.schedules import Schedule, lambda_schedule, lr_schedule
 
-# max_epochs="auto": this many passes over the source; on small data at least this many steps.
+# max_epochs="auto": this many passes over the source; on small data as many as make this many
+# steps, but no more than the last number.
 _AUTO_EPOCHS = 30
 _AUTO_STEPS = 1000
+_MOST_EPOCHS = 300
 
 # batch_size="auto": the largest power of two in these bounds that leaves this many steps to a fit.
 _AUTO_BATCH_SIZES = 64, 1024
 _AUTO_BATCH_STEPS = 1500
+
+# Where columns are many, max_epochs="auto" takes fewer passes: a step of Adam changes each weight
+# by about the learning rate, and so a unit's input the more, the more columns there are. Beyond
+# this many columns the number of passes falls with their square root, down to the fewest.
+_MANY_COLUMNS = 1000
+_FEWEST_EPOCHS = 10
 
 # A network that learns back starts from trained weights: this share of a fit's epochs is enough.
 _WAY_BACK_EPOCHS = 1 / 3
@@ -80,7 +88,7 @@ class Settings:
     callbacks: tuple[Any, ...]
     device: Any
     seed: int = field(metadata=_OWN)
-    verbose: bool = field(metadata=_OWN)
+    effort: float = 1.0  # share of the usual passes, where `max_epochs` is "auto"
 
     @classmethod
     def of(cls, classifier: Any, data: TrainingData) -> Settings:
@@ -120,7 +128,7 @@ class Settings:
             callbacks=tuple(classifier.callbacks or ()),
             device=classifier.device,
             seed=entropy_of(classifier.random_state),
-            verbose=bool(classifier.verbose),
+            effort=_effort(classifier.feature_extractor, data),
         )
 
     @property
@@ -139,7 +147,7 @@ class Settings:
 
     def unobserved(self) -> Settings:
         """Return the settings of a fit that only serves a choice or an estimate."""
-        return replace(self, callbacks=(), verbose=False)
+        return replace(self, callbacks=())
 
     def single(self) -> Settings:
         """Return the settings of one network instead of an ensemble."""
@@ -160,7 +168,7 @@ class Settings:
         shares : sequence of float
             Class shares of the source, the target of the way back.
         """
-        epochs = _epochs(self.max_epochs, _steps_of_a_pass(n_rows, batch_size))
+        epochs = _epochs(self.max_epochs, _steps_of_a_pass(n_rows, batch_size), self.effort)
         # Rows are weighed on the way back only if they are on the way there.
         return replace(
             self,
@@ -211,17 +219,29 @@ def resolved(
         input_scaling = usual_scalings(data, settings.feature_extractor)[0]
     elif isinstance(input_scaling, tuple):
         input_scaling = input_scaling[0]
-    batch_size = settings.batch_size
-    if is_auto(batch_size):
-        total_rows = passes(settings) * n_rows if total_rows is None else total_rows
-        batch_size = _auto_batch_size(total_rows)
+    batch_size = batch_size_for(settings, n_rows, total_rows)
+    effort = _effort(settings.feature_extractor, data)  # rebuilt rows have other columns
     return replace(
         settings,
         lambda_max=lambda_max,
         input_scaling=input_scaling,
         batch_size=batch_size,
-        max_epochs=_epochs(settings.max_epochs, _steps_of_a_pass(n_rows, batch_size)),
+        max_epochs=_epochs(settings.max_epochs, _steps_of_a_pass(n_rows, batch_size), effort),
+        effort=effort,
     )
+
+
+def batch_size_for(settings: Settings, n_rows: int, total_rows: int | None = None) -> int:
+    """Return the batch size for so many source rows, and for those of all passes."""
+    if is_auto(settings.batch_size):
+        return _auto_batch_size(passes(settings) * n_rows if total_rows is None else total_rows)
+    return int(settings.batch_size)
+
+
+def n_steps(settings: Settings, n_rows: int) -> int:
+    """Return the gradient steps of a fit to so many source rows."""
+    of_a_pass = _steps_of_a_pass(n_rows, batch_size_for(settings, n_rows))
+    return of_a_pass * _epochs(settings.max_epochs, of_a_pass, settings.effort)
 
 
 def passes(settings: Settings) -> int:
@@ -274,10 +294,18 @@ def _steps_of_a_pass(n_rows: int, batch_size: int) -> int:
     return math.ceil(n_rows / min(n_rows, batch_size))
 
 
-def _epochs(max_epochs: Any, steps_of_a_pass: int) -> int:
-    if is_auto(max_epochs):
-        return max(_AUTO_EPOCHS, math.ceil(_AUTO_STEPS / steps_of_a_pass))
-    return int(max_epochs)
+def _epochs(max_epochs: Any, steps_of_a_pass: int, effort: float = 1.0) -> int:
+    if not is_auto(max_epochs):
+        return int(max_epochs)
+    usual = max(_AUTO_EPOCHS, min(_AUTO_STEPS / steps_of_a_pass, _MOST_EPOCHS))
+    return max(math.ceil(effort * usual), _FEWEST_EPOCHS)
+
+
+def _effort(feature_extractor: Any, data: TrainingData) -> float:
+    """Return the share of the usual passes that rows of this width need."""
+    if feature_extractor is not None:
+        return 1.0
+    return min(1.0, math.sqrt(_MANY_COLUMNS / math.prod(data.row_shape)))
 
 
 def _auto_batch_size(total_rows: int) -> int:

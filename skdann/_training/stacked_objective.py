@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skdann._data.batches import Batch, slots_of
+from skdann._data.sparse_rows import SparseRows
 from skdann._network.conditioning import MultilinearConditioning
 from skdann._network.layers import ACTIVATIONS, MultilayerPerceptron, is_ours
 from skdann._network.network import DomainAdversarialNetwork
@@ -112,12 +113,15 @@ class StackedObjective:
         parts = [getattr(network, name) for network in self._networks]
         return _StackedPart(parts, self._mask_slots)
 
-    def take_gradients(self, domain: bool) -> list[tuple[nn.Parameter, Tensor]]:
+    def take_gradients(
+        self, domain: bool, sparse_rows: bool = False
+    ) -> list[tuple[nn.Parameter, Tensor]]:
         """Return pairs of a parameter and the tensor that holds its gradient after each step.
 
         From now on the parameters' ``grad`` is not set. All parameters lie in one piece of memory,
         and their gradients in another: an optimizer can step through them as if they were one.
-        `domain` tells whether the domain classifier is trained.
+        `domain` tells whether the domain classifier is trained, and `sparse_rows` whether batches
+        bring SparseRows.
         """
         parts = [self._features, self._label, *([self._domain] if domain else [])]
         first = self._features.layers[0].weight
@@ -125,7 +129,9 @@ class StackedObjective:
         memory = first.new_zeros(n_numbers), first.new_zeros(n_numbers)
         pairs, start = [], 0
         for part in parts:
-            pairs += part.take_gradients(*(numbers[start:] for numbers in memory))
+            for_sparse = sparse_rows and part is self._features
+            values, gradients = (numbers[start:] for numbers in memory)
+            pairs += part.take_gradients(values, gradients, for_sparse)
             start += part.memory_size
         return pairs
 
@@ -170,7 +176,8 @@ class StackedObjective:
         """
         # Source rows only, so that the label path and its dropout are the same with and without
         # target rows.
-        embedding = self._features.forward(batch.X[:, : batch.y.shape[1]], self._label_dropout)
+        source = _first_rows(batch.X, batch.y.shape[1])
+        embedding = self._features.forward(source, self._label_dropout)
         label_logits = self._label.forward(embedding, self._label_dropout)
         self._features.backward(
             self._label.backward(_label_gradient(label_logits, batch)), to_inputs=False
@@ -217,15 +224,34 @@ class _Layer(NamedTuple):
     bias_gradient: Tensor
     of_parameters: list[tuple[nn.Parameter, Tensor]]
 
+    def forward(self, x: Tensor | list[SparseRows]) -> Tensor:
+        """Return the outputs (k, n, n_out) for (k, n, n_in)."""
+        if isinstance(x, list):
+            products = [one.times(w.mT) for one, w in zip(x, self.weight, strict=True)]
+            return torch.stack(products).add_(self.bias.unsqueeze(1))
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.mT)
+
+    def leave_weight_gradient(self, gradient: Tensor, x: Tensor | list[SparseRows]) -> None:
+        """Fill the gradient of the weights, by that of the outputs in columns, (k, n_out, n)."""
+        if isinstance(x, list):
+            parts = zip(x, gradient, self.weight_gradient, strict=True)
+            for one, of_outputs, of_weight in parts:
+                one.transposed_times(of_outputs.mT.contiguous(), of_weight.mT)
+        else:
+            torch.bmm(gradient, x, out=self.weight_gradient)
+
     def hand_out(self) -> None:
         """Put the gradients in the parameters' ``grad``, where a callback may have put others."""
         for parameter, gradient in self.of_parameters:
             parameter.grad = gradient
 
-    def moved(self, values: Tensor, gradients: Tensor) -> _Layer:
-        """Return the layer with its numbers in other memory, of which its parameters are views."""
-        weight, bias = self._views(values)
-        weight_gradient, bias_gradient = self._views(gradients)
+    def moved(self, values: Tensor, gradients: Tensor, by_column: bool) -> _Layer:
+        """Return the layer with its numbers in other memory, of which its parameters are views.
+
+        `by_column` tells whether the weights of an input lie side by side, for sparse rows.
+        """
+        weight, bias = self._views(values, by_column)
+        weight_gradient, bias_gradient = self._views(gradients, by_column)
         weight.copy_(self.weight)
         bias.copy_(self.bias)
         parameters = [parameter for parameter, _ in self.of_parameters]
@@ -234,15 +260,15 @@ class _Layer(NamedTuple):
         of_parameters = [*zip(parameters, [*weight_gradient, *bias_gradient], strict=True)]
         return _Layer(weight, bias, weight_gradient, bias_gradient, of_parameters)
 
-    def _views(self, memory: Tensor) -> list[Tensor]:
+    def _views(self, memory: Tensor, by_column: bool) -> list[Tensor]:
         """Return views in the shapes of weights and biases, each network's aligned."""
-        like, views, start = (self.weight, self.bias), [], 0
+        like, views, start = (self.weight.mT if by_column else self.weight, self.bias), [], 0
         for values in like:
             k, n_numbers = len(values), values[0].numel()
             end = start + k * aligned(n_numbers)
             views.append(memory[start:end].view(k, -1)[:, :n_numbers].view(values.shape))
             start = end
-        return views
+        return [views[0].mT, views[1]] if by_column else views
 
 
 def _memory_size(layer: _Layer) -> int:
@@ -253,7 +279,7 @@ def _memory_size(layer: _Layer) -> int:
 class _Passed(NamedTuple):
     """Values of a layer that the backward pass needs."""
 
-    x: Tensor
+    x: Tensor | list[SparseRows]
     before: Tensor
     after: Tensor
     mask: Tensor | None
@@ -299,7 +325,7 @@ class _StackedPart:
         return sum(map(_memory_size, self.layers))
 
     def take_gradients(
-        self, values: Tensor, gradients: Tensor
+        self, values: Tensor, gradients: Tensor, sparse_rows: bool
     ) -> list[tuple[nn.Parameter, Tensor]]:
         """Return pairs of a parameter and its gradient's tensor; ``grad`` is no longer set.
 
@@ -309,15 +335,18 @@ class _StackedPart:
         start = 0
         for i, layer in enumerate(self.layers):
             end = start + _memory_size(layer)
-            self.layers[i] = layer.moved(values[start:end], gradients[start:end])
+            by_column = sparse_rows and i == 0
+            self.layers[i] = layer.moved(values[start:end], gradients[start:end], by_column)
             start = end
         return [pair for layer in self.layers for pair in layer.of_parameters]
 
-    def forward(self, x: Tensor, generators: Sequence[torch.Generator] | None) -> Tensor:
+    def forward(
+        self, x: Tensor | list[SparseRows], generators: Sequence[torch.Generator] | None
+    ) -> Tensor:
         """Return the outputs for (k, n, n_inputs); without generators there is no dropout."""
         self._passed = []
         for i, layer in enumerate(self.layers[: self._n_hidden]):
-            before = torch.baddbmm(layer.bias.unsqueeze(1), x, layer.weight.mT)  # (k, n, n_out)
+            before = layer.forward(x)  # (k, n, n_out)
             out = after = self._activate(before)
             mask = None
             if generators is not None and self._dropout > 0:
@@ -325,6 +354,7 @@ class _StackedPart:
                 out = after.mul_(mask) if self._in_place else after * mask
             self._passed.append(_Passed(x, before, after, mask))
             x = out
+        assert isinstance(x, Tensor)  # sparse rows have passed a hidden layer
         if len(self.layers) > self._n_hidden:
             layer = self.layers[-1]
             out = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, x.mT)
@@ -352,7 +382,7 @@ class _StackedPart:
                     gradient.mul_(passed.mask)
                 self._derivative(gradient, passed.before, passed.after)
                 gradient = gradient.mT  # from here in columns, as that of a last layer is
-            torch.bmm(gradient, passed.x, out=layer.weight_gradient)
+            layer.leave_weight_gradient(gradient, passed.x)
             torch.sum(gradient, dim=2, out=layer.bias_gradient)
             if self._hands_out:
                 layer.hand_out()
@@ -379,6 +409,11 @@ def _joined(parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         for parameter, value in zip(parameters, values, strict=True):
             parameter.data = value
     return values, torch.empty_like(values)
+
+
+def _first_rows(X: Tensor | list[SparseRows], n_rows: int) -> Tensor | list[SparseRows]:
+    """Return the first rows of each network."""
+    return [one.first(n_rows) for one in X] if isinstance(X, list) else X[:, :n_rows]
 
 
 def _label_gradient(logits: Tensor, batch: Batch) -> Tensor:

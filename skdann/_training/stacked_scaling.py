@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skdann._data.batches import Batch, DomainBatches, slots_of
 from skdann._data.moments import LARGEST_SCALED_VALUE
+from skdann._data.sparse_rows import SparseRows
 from skdann._network.scaling import InputScaling
 
 # Rows are scaled before the training if they need no more memory than this, for all networks.
@@ -71,6 +72,8 @@ class BatchScaling:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with scaled rows, and an element of ``X`` for each network."""
+        if isinstance(batch.X, list):
+            return batch._replace(X=self._of_sparse(batch.X))
         X = batch.X if self._sources is None else batch.X.index_select(0, self._sources)
         if self._active:
             X = self._scaled(X, batch)
@@ -80,6 +83,16 @@ class BatchScaling:
         elif len(X) < n_networks:
             X = X.index_select(0, self._scaled_slots)
         return batch._replace(X=X)
+
+    def _of_sparse(self, rows: list[SparseRows]) -> list[SparseRows]:
+        """Return the scaled rows of each network; sparse columns are not shifted."""
+        if self._sources is not None:
+            rows = [rows[i] for i in self._sources.tolist()]
+        if self._active:
+            limits = self._highest.flatten().tolist()
+            parts = zip(rows, self._factor, limits, strict=True)
+            rows = [one.scaled(factor, limit) for one, factor, limit in parts]
+        return [rows[i] for i in self._scaled_slots.tolist()]
 
     def _scaled(self, X: Tensor, batch: Batch) -> Tensor:
         shift, factor = self._shift, self._factor

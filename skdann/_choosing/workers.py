@@ -1,0 +1,69 @@
+"""Workers: independent tasks through joblib, in this process or many, on this machine or others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
+
+from skdann._training.progress import Progress
+
+
+class Task(Protocol):
+    """Something to do."""
+
+    @property
+    def work(self) -> float:
+        """How much it is; see `Progress`."""
+
+    def __call__(self, progress: Progress | None = None) -> Any:
+        """Do it here, and return the result."""
+
+    def elsewhere(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return a function and arguments that do it in another process."""
+
+
+class Workers:
+    """Where the tasks of a fit are done.
+
+    What a task returns must hang on its arguments alone: then the results are the same for every
+    number of workers.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        As everywhere in scikit-learn: None is 1, or what `joblib.parallel_config` says.
+    progress : Progress, default=None
+        Moves on as tasks are done.
+    """
+
+    def __init__(self, n_jobs: int | None = None, progress: Progress | None = None) -> None:
+        self._n_jobs = n_jobs
+        self.progress = Progress() if progress is None else progress
+
+    def results(self, tasks: Sequence[Task]) -> list[Any]:
+        """Return what each task returns, in order.
+
+        Large arrays among the arguments, also inside of others, reach worker processes of this
+        machine as memory maps.
+        """
+        if len(tasks) == 1 or effective_n_jobs(self._n_jobs) == 1:
+            return [task(self.progress) for task in tasks]
+        results = []
+        for task, result in zip(tasks, self._parallel(tasks), strict=True):
+            results.append(result)
+            self.progress.advance(task.work)
+        return results
+
+    def _parallel(self, tasks: Iterable[Task]) -> Iterable[Any]:
+        calls = []
+        for task in tasks:
+            function, arguments = task.elsewhere()
+            calls.append(delayed(function)(*arguments))
+        try:
+            parallel = Parallel(n_jobs=self._n_jobs, return_as="generator")
+        except ValueError:  # a backend that returns all results at once
+            parallel = Parallel(n_jobs=self._n_jobs)
+        return parallel(calls)
