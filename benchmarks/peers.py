@@ -8,8 +8,8 @@ such a process,
 which fits once and then prints "ready". From then on it reads requests, one line of JSON each, and
 answers each with one line of JSON:
 
-- ``{"n_rows": ..., "n_features": ..., "batch_size": ..., "epochs": ...}``: the seconds of one
-  fit on made rows;
+- ``{"n_rows": ..., "n_features": ..., "batch_size": ..., "epochs": ..., "dropout": ...}``: the
+  seconds of one fit on made rows;
 - ``{"fit": FILE, "seed": ...}``: the seconds of a fit on the file's `X_src`, `y_src` (0..k-1) and
   `X_tgt`, as `numpy.savez` writes them;
 - ``{"predict": FILE}``: the classes that the last fit predicts for the file's `X`.
@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-N_HIDDEN, DROPOUT, LR = 100, 0.5, 0.001
+N_HIDDEN, LR = 100, 0.001
 
 
 class Rows(NamedTuple):
@@ -59,7 +59,7 @@ def made_data(n_rows: int, n_features: int) -> Rows:
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
+def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int, dropout: float) -> Predict:
     """Fit skada's DANN with a domain classifier of our own.
 
     Its default domain classifier ends in a softmax over one logit, which is constant and has no
@@ -78,7 +78,7 @@ def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
         def __init__(self) -> None:
             super().__init__()
             self.features = nn.Sequential(
-                nn.Linear(rows.X_src.shape[1], N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT)
+                nn.Linear(rows.X_src.shape[1], N_HIDDEN), nn.ReLU(), nn.Dropout(dropout)
             )
             self.label = nn.Linear(N_HIDDEN, rows.n_classes)
 
@@ -90,7 +90,7 @@ def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
             return GradientReversalLayer.apply(X, 1.0)
 
     domain_classifier = nn.Sequential(
-        Reversal(), nn.Linear(N_HIDDEN, N_HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT),
+        Reversal(), nn.Linear(N_HIDDEN, N_HIDDEN), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(N_HIDDEN, 1), nn.Sigmoid(), nn.Flatten(start_dim=0),
     )  # fmt: skip
     # A batch has `batch_size` rows of each domain. With max_samples="source" an epoch is a pass
@@ -109,7 +109,7 @@ def fit_skada(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
     return lambda X: net.predict(X, allow_source=True)
 
 
-def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
+def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int, dropout: float) -> Predict:
     """Fit adapt's DANN."""
     import tensorflow as tf
     from adapt.feature_based import DANN
@@ -118,7 +118,7 @@ def fit_adapt(rows: Rows, batch_size: int, steps: int, seed: int) -> Predict:
     keras.backend.clear_session()  # Or the graphs of all earlier fits stay.
     keras.utils.set_random_seed(seed)
     layers = keras.layers
-    hidden = lambda: [layers.Dense(N_HIDDEN, activation="relu"), layers.Dropout(DROPOUT)]  # noqa: E731
+    hidden = lambda: [layers.Dense(N_HIDDEN, activation="relu"), layers.Dropout(dropout)]  # noqa: E731
     model = DANN(
         encoder=keras.Sequential(hidden()),
         task=keras.Sequential([layers.Dense(rows.n_classes, activation="softmax")]),
@@ -155,11 +155,12 @@ class Answers:
         if "fit" in request:
             with np.load(request["fit"]) as file:
                 rows = Rows(*(file[name] for name in Rows._fields))
-            return self._seconds(rows, 64, default_steps(len(rows.X_src), 64), request["seed"])
+            return self._seconds(rows, 64, default_steps(len(rows.X_src), 64), request["seed"], 0.5)
         rows, size = made_data(request["n_rows"], request["n_features"]), request["batch_size"]
-        return self._seconds(rows, size, request["epochs"] * math.ceil(len(rows.X_src) / size), 0)
+        steps = request["epochs"] * math.ceil(len(rows.X_src) / size)
+        return self._seconds(rows, size, steps, 0, request["dropout"])
 
-    def _seconds(self, rows: Rows, *settings: int) -> float:
+    def _seconds(self, rows: Rows, *settings: float) -> float:
         start = time.perf_counter()
         self._predict = self._fit(rows, *settings)
         return time.perf_counter() - start
@@ -184,7 +185,8 @@ def main() -> None:
         sys.exit(__doc__)
     answers = Answers(sys.argv[1])
     with answers_only() as out:
-        answers.to({"n_rows": 200, "n_features": 5, "batch_size": 50, "epochs": 1})
+        first = {"n_rows": 200, "n_features": 5, "batch_size": 50, "epochs": 1, "dropout": 0.5}
+        answers.to(first)
         print("ready", file=out, flush=True)
         for line in sys.stdin:
             print(json.dumps(answers.to(json.loads(line))), file=out, flush=True)

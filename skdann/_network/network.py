@@ -269,18 +269,21 @@ def joint_output(
     X: Tensor,
     of: str,
     domain: Tensor | int | None = None,
+    *,
+    scaled: bool = False,
 ) -> Tensor:
     """Return the "embedding", "label_logits" or "domain_logits" of one or several networks.
 
     Embeddings of several networks are concatenated. Their logits are averaged as probabilities:
     the softmax of what is returned is the mean of the networks' softmaxes. `domain` is the code of
-    the rows' domain (0 for the source), for the input scaling; None for new target rows.
+    the rows' domain (0 for the source), for the input scaling; None for new target rows. `scaled`
+    tells that the rows have passed what stands in front of the networks.
 
     Returns
     -------
     Tensor of shape (n, n_networks * n_embedding), (n, n_classes) or (n, n_domains)
     """
-    embeddings = [network.embed(network.scaled(X, domain)) for network in networks]
+    embeddings = [n.embed(X if scaled else n.scaled(X, domain)) for n in networks]
     if of == "embedding":
         return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
     logits = [getattr(n, of)(e) for n, e in zip(networks, embeddings, strict=True)]

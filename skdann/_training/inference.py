@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
+from skdann._data.denoising import DenoisedRows
 from skdann._data.record import TrainingData
 from skdann._data.tensors import Rows, row_chunks
+from skdann._network.denoising import InputDenoising
 from skdann._network.layers import is_ours
 from skdann._network.network import DomainAdversarialNetwork, joint_output
 from skdann._training.class_weights import class_weights
@@ -51,16 +54,26 @@ def outputs(
     ndarray of shape (n_rows, ...)
     """
     custom = not all(is_ours(network.feature_extractor) for network in networks)
+    denoising = _shared_denoising(networks) if sparse.issparse(X) else None
+    if denoising is not None:  # much faster than from dense rows
+        X = DenoisedRows(X, denoising.numbers())
     result: Any = None
     with torch.inference_mode():
         for positions, chunk in row_chunks(X, device, rows, copy=custom):
             code = domain[positions] if isinstance(domain, Tensor) else domain
-            output = finish(joint_output(networks, chunk, of, code))
+            output = finish(joint_output(networks, chunk, of, code, scaled=denoising is not None))
             if result is None:
                 n_rows = X.shape[0] if rows is None else len(rows)
                 result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
             result[positions] = output
     return result.numpy()
+
+
+def _shared_denoising(networks: Sequence[DomainAdversarialNetwork]) -> InputDenoising | None:
+    """Return what stands in front of all networks, if that is one denoising."""
+    first = networks[0].input_scaling
+    same = all(network.input_scaling is first for network in networks)
+    return first if same and isinstance(first, InputDenoising) else None
 
 
 def held_out_figures(
