@@ -58,7 +58,8 @@ def labels(n_rows: int) -> np.ndarray:
 def fit(make: Callable[..., Any], n_rows: int, n_features: int, **settings: Any) -> Callable:
     def prepared() -> Callable[[], Any]:
         data = make(n_rows, n_features, 0), labels(n_rows), make(n_rows, n_features, 1)
-        return lambda: DANNClassifier(lambda_max=1.0, max_epochs=1, **settings).fit(*data)
+        classifier = DANNClassifier(**{"lambda_max": 1.0, "max_epochs": 1} | settings)
+        return lambda: classifier.fit(*data)
 
     return prepared
 
@@ -77,6 +78,7 @@ def predict(make: Callable[..., Any], n_rows: int, n_features: int) -> Callable:
 CASES: dict[str, Callable[[], Callable[[], Any]]] = {
     "fit 100,000 + 100,000 x 50": fit(dense, 100_000, 50),
     "fit 1,000,000 + 1,000,000 x 50": fit(dense, 1_000_000, 50),
+    "the same, by default": fit(dense, 1_000_000, 50, lambda_max="auto"),
     "the same, early stopping": fit(dense, 1_000_000, 50, early_stopping=True),
     "the same, five members": fit(dense, 1_000_000, 50, n_members=5),
     "the same rows in memory maps": fit(on_disk, 1_000_000, 50),

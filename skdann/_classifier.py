@@ -46,7 +46,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     the label and *not* to give the domain away. One gradient step trains all three.
 
     By default it adapts only where that is safe. Candidates, three strengths of adaptation for
-    each of three scalings, are trained without a third of the source rows, on at most 10,000 rows
+    each of three scalings, are trained without a third of the source rows, on at most 5,000 rows
     of each domain. Evidence that needs no target labels says how much target accuracy each is
     expected to gain over the network without adaptation; `DANNClassifierCV` describes it. Where
     that is not enough, the network without adaptation stays. `verdict_` says what was chosen and

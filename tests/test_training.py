@@ -17,7 +17,7 @@ from skdann._torch import devices
 from skdann._torch.devices import resolve_device, threads_for
 from skdann._training.callbacks import EpochClock, KeepBest
 from skdann._training.fit_together import fit_together
-from skdann._training.optimizers import JointAdam, can_be_joint, optimizer_factory
+from skdann._training.optimizers import JointAdam, aligned, can_be_joint, optimizer_factory
 from skdann._training.settings import Settings
 
 
@@ -93,6 +93,53 @@ def test_joint_adam_takes_adams_steps_to_the_last_bit(rates):
             optimizer.step()
     for (one,), (other,), before in zip(by_one, by_other, start, strict=True):
         assert torch.equal(one, other) and not torch.equal(one, before)
+
+
+@pytest.mark.parametrize("n_before", [0, 5, 37])
+def test_what_lies_beside_a_parameter_changes_nothing_in_its_steps(n_before):
+    """Of 37 numbers the kernel would count the last five in another way."""
+    generator = torch.Generator().manual_seed(0)
+    start, gradient = (torch.randn(37, generator=generator) for _ in range(2))
+    memory, gradients = (torch.zeros(aligned(n_before) + aligned(37) + 16) for _ in range(2))
+    sizes = [n for n in (n_before, 37, 9) if n]
+    pairs, at = [], 0
+    for size in sizes:
+        parameter = nn.Parameter(torch.zeros(0))
+        parameter.data = memory[at : at + size]
+        pairs.append((parameter, gradients[at : at + size]))
+        at += aligned(size)
+    of_start = pairs[sizes.index(37) if n_before != 37 else 1]
+    of_start[0].data.copy_(start)
+    of_start[1].copy_(gradient)
+    factory = optimizer_factory("adam", [0.1], [0.1])
+    joint = JointAdam(factory([[one for one, _ in pairs]]), pairs)
+    assert len(joint._runs[0]) == 1
+    for _ in range(9):
+        joint.step()
+    alone = nn.Parameter(torch.zeros(0))
+    alone_memory, alone_gradient = torch.zeros(48), torch.zeros(48)
+    alone.data = alone_memory[:37]
+    alone.data.copy_(start)
+    alone_gradient[:37].copy_(gradient)
+    by_itself = JointAdam(factory([[alone]]), [(alone, alone_gradient[:37])])
+    for _ in range(9):
+        by_itself.step()
+    assert torch.equal(alone, of_start[0])
+
+
+def test_a_plain_fit_leaves_the_optimizer_the_state_that_adam_would_have(moons):
+    plain = classifier(lambda_max=1.0, dropout=0.0).fit(*moons)
+    watched = classifier(lambda_max=1.0, dropout=0.0, callbacks=[Callback()]).fit(*moons)
+    states = [list(one.net_.optimizer_.state.values()) for one in (plain, watched)]
+    assert len(states[0]) == len(states[1]) == 8
+    for one, other in zip(*states, strict=True):
+        assert one["step"] == other["step"]
+        for name in ("exp_avg", "exp_avg_sq"):
+            assert one[name].is_contiguous()
+            torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-6)
+    # Parameters have memory of their own: a file of one holds no other.
+    for parameter in plain.module_.parameters():
+        assert parameter.untyped_storage().nbytes() == 4 * parameter.numel()
 
 
 def test_only_a_plain_fused_adam_is_taken_jointly():

@@ -11,6 +11,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from skdann._torch.compat import csr_tensor
+
 # Products with sparse rows are faster than with dense ones if so few of the values are stored.
 _DENSITY = 0.1
 # And if there are so many columns.
@@ -88,9 +90,7 @@ class SparseRows(NamedTuple):
         rows = sparse.csr_array((self.value.numpy(), self.column.numpy(), indptr), shape)
         columns = rows.T.tocsr()
         arrays = columns.indptr.astype(np.int32), columns.indices.astype(np.int32), columns.data
-        left = torch.sparse_csr_tensor(
-            *map(torch.from_numpy, arrays), columns.shape, check_invariants=False
-        )
+        left = csr_tensor(*map(torch.from_numpy, arrays), columns.shape)
         torch.addmm(out, left, matrix, beta=0, out=out)
 
 

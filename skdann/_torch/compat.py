@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +85,24 @@ def fused_adam_step(
         amsgrad=False,
         maximize=group["maximize"],
     )
+
+
+def csr_tensor(start: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a CSR tensor of int32 positions.
+
+    Torch calls them a beta feature. If they change: `SparseRows.transposed_times` can be written
+    with scipy's product, at twice the time.
+    """
+    _hear_csr_warning()
+    return torch.sparse_csr_tensor(start, column, value, shape, check_invariants=False)
+
+
+@functools.cache
+def _hear_csr_warning() -> None:
+    """Let torch warn of the beta feature here, which it does once in a process."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        torch.eye(1).to_sparse_csr()
 
 
 def counted_multiply_adds(function: Callable[[], object]) -> int:
