@@ -112,7 +112,7 @@ def default(options: argparse.Namespace) -> str:
     torch.set_num_threads(1)
     names = ["default", "one fit", "HistGradientBoosting", "MLPClassifier", *PEERS]
     rows = []
-    shapes = [shape for shape in DEFAULT_SHAPES if shape[0] <= options.most_rows]
+    shapes = [shape for shape in DEFAULT_SHAPES if shape[0] in options.rows]
     for (n_rows, n_features), dropout in itertools.product(shapes, DROPOUTS):
         data = made_data(n_rows, n_features)
         plain = DANNClassifier(lambda_max=1.0, dropout=dropout, random_state=0).fit(*data)
@@ -368,7 +368,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--skada-python", default=sys.executable, help="interpreter with skada")
     parser.add_argument("--adapt-python", default=sys.executable, help="interpreter with adapt")
-    parser.add_argument("--most-rows", type=int, default=100_000, help="for the table default")
+    rows = [shape[0] for shape in DEFAULT_SHAPES]
+    parser.add_argument("--rows", type=int, nargs="+", default=rows, help="for the table default")
     parser.add_argument("--before", type=Path, help="another checkout, for the table wide")
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     return parser.parse_args()

@@ -1,8 +1,12 @@
 """One fit spread over a local cluster of dask and of ray, started and stopped here."""
 
+import os
+
 import numpy as np
 import pytest
 from joblib import parallel_config
+from sklearn.base import clone
+from torch import nn
 
 from skdann import DANNClassifier, DANNClassifierCV
 
@@ -32,13 +36,23 @@ def ray_cluster():
 
 
 @pytest.mark.parametrize("cluster", ["dask_cluster", "ray_cluster"])
-def test_a_fit_over_a_cluster_is_the_fit_of_one_process_to_the_bit(cluster, request, blobs):
+def test_a_fit_over_a_cluster_is_the_fit_of_one_process_to_the_bit(
+    cluster, request, blobs, tmp_path
+):
     X, y, X_tgt = blobs
+
+    def features(width):
+        (tmp_path / str(os.getpid())).touch()
+        return nn.Linear(width, 4)
+
     search = DANNClassifierCV([0, 1], cv=2, estimator=DANNClassifier(**FEW), random_state=0)
-    here = [DANNClassifier(**FEW).fit(X, y, X_tgt), search.fit(X, y, X_tgt)]
+    here = [DANNClassifier(**FEW).fit(X, y, X_tgt), clone(search).fit(X, y, X_tgt)]
     expected = [one.predict_proba(X_tgt) for one in here]
-    with parallel_config(backend=request.getfixturevalue(cluster)):
+    with parallel_config(backend=request.getfixturevalue(cluster), n_jobs=-1):
         there = [DANNClassifier(**FEW).fit(X, y, X_tgt), search.fit(X, y, X_tgt)]
+        DANNClassifier(feature_extractor=features, max_epochs=1).fit(X, y, X_tgt)
+    processes = {path.name for path in tmp_path.iterdir()}
+    assert processes > {str(os.getpid())}  # the candidates elsewhere, the final fit here
     for one, proba in zip(there, expected, strict=True):
         np.testing.assert_array_equal(one.predict_proba(X_tgt), proba)
     np.testing.assert_array_equal(

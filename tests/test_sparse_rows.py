@@ -101,6 +101,14 @@ def test_networks_are_those_trained_on_dense_rows(documents, settings, monkeypat
     np.testing.assert_allclose(*both, atol=1e-3)
 
 
+def test_rebuilt_rows_of_the_same_width_train_apart_from_sparse_ones():
+    """2,000 words are rebuilt of at least as many."""
+    X, X_tgt = (abs(csr(60, n_columns=2000, seed=seed, density=0.01)) for seed in (0, 1))
+    settings = {"lambda_max": (0, 1), "input_scaling": (None, "denoised"), "max_epochs": 1}
+    fitted = DANNClassifier(**settings, random_state=0).fit(X, np.arange(60) % 2, X_tgt)
+    assert fitted.predict_proba(X_tgt).shape == (60, 2)
+
+
 def test_a_callback_gets_dense_rows(documents):
     seen = []
 

@@ -77,6 +77,7 @@ class _Alike(NamedTuple):
     n_source: int
     fields: tuple[bool, ...]
     weighted_by_class: bool
+    sparse_rows: bool  # whether they stay sparse; rebuilt rows of the same width may be dense
     # The network's position if it must take its steps alone, None if it can be stacked.
     alone: int | None
 
@@ -142,26 +143,33 @@ class Grouping:
             n_source=batches.n_source,
             fields=batches.fields,
             weighted_by_class=network.target_shares is not None,
+            sparse_rows=self._keeps_sparse(network, batches.data),
             alone=None if can_be_stacked(network) else i,
         )
+
+    def _keeps_sparse(self, network: DomainAdversarialNetwork, data: TrainingData) -> bool:
+        """Tell whether the rows stay sparse up to the first layer.
+
+        A callback, or a module of the user's, may look at dense rows; and only Adam as one call has
+        the layout of weights for it.
+        """
+        joint = self._plan.unobserved and can_be_joint(self._optimizer)
+        fits = joint and can_be_stacked(network) and data.n_domains == 2
+        return fits and pays_sparse(data.X_source, self._device)
 
     def _group(self, members: list[int], key: _Alike) -> Group:
         networks = [self._networks[i] for i in members]
         own = [self._batches[i] for i in members]
         terms = ObjectiveTerms(key.informed, self._plan.domain_label_smoothing)
-        # Sharing rows is safe only for networks that stay together until the end. A callback, or a
-        # module of the user's, may look at dense rows.
+        objective, optimizer = self._objective(members, key, terms)
+        # Sharing rows is safe only for networks that stay together until the end.
         shared = self._plan.unobserved and key.alone is None
-        two_codes = own[0].data.n_domains == 2
-        as_sparse = shared and two_codes and pays_sparse(own[0].data.X_source, self._device)
-        objective, optimizer = self._objective(members, key, terms, as_sparse)
-        as_sparse = as_sparse and isinstance(optimizer, JointAdam)
         # An `InputDenoising` is set after training only.
         scalings = [cast("InputScaling | None", network.input_scaling) for network in networks]
         rows = None
-        if not as_sparse and shared and len({one.rows_key for one in own}) == 1:
+        if not key.sparse_rows and shared and len({one.rows_key for one in own}) == 1:
             rows = rows_scaled_beforehand(scalings, own)
-        batches = StackedBatches(own, shared, rows, as_sparse)
+        batches = StackedBatches(own, shared, rows, key.sparse_rows)
         return Group(
             members=members,
             data=[one.data for one in own],
@@ -182,7 +190,7 @@ class Grouping:
         return torch.tensor([values[i] for i in members], device=self._device)
 
     def _objective(
-        self, members: list[int], key: _Alike, terms: ObjectiveTerms, as_sparse: bool
+        self, members: list[int], key: _Alike, terms: ObjectiveTerms
     ) -> tuple[AutogradObjective | StackedObjective, torch.optim.Optimizer | JointAdam]:
         """Return the objective of a group, and the optimizer that takes its steps."""
         networks = [self._networks[i] for i in members]
@@ -195,7 +203,7 @@ class Grouping:
         if not (unobserved and can_be_joint(self._optimizer)):
             return stacked, self._optimizer
         has_target = self._batches[members[0]].has_target
-        gradients = stacked.take_gradients(domain=has_target, sparse_rows=as_sparse)
+        gradients = stacked.take_gradients(domain=has_target, sparse_rows=key.sparse_rows)
         return stacked, self._joint_optimizer(members, gradients)
 
     def _joint_optimizer(
