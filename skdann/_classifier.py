@@ -115,8 +115,8 @@ of these, default="auto"
         Strength of adaptation at the end of `lambda_schedule`. 1.0 is plain DANN, the paper's.
         With 0 (and a `target_information` of 0) the classifier is the source-only network: the
         domain classifier learns, but the features do not learn from it. "auto" chooses from 0,
-        0.1 and 1 without target labels (from 0 and 1 for sparse counts), for about eight times the
-        cost of a fit; a tuple chooses from its values and 0. Searches such as
+        0.1 and 1 without target labels (from 0 and 1 for sparse counts), for the cost of two to
+        nine fits; a tuple chooses from its values and 0. Searches such as
         ``GridSearchCV(DANNClassifier(), {"lr": ...})`` then choose inside every fit: give a
         lambda, or use `DANNClassifierCV`, to avoid that. Where nothing can be chosen, "auto" means
         1.0: in `partial_fit`, and in `fit` without `X_tgt`, where lambda has no effect.
