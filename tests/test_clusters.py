@@ -5,15 +5,12 @@ import os
 import numpy as np
 import pytest
 from joblib import parallel_config
-from sklearn.base import clone
 from torch import nn
 
-from skdann import DANNClassifier, DANNClassifierCV
+from skdann import DANNClassifier
 
 # What clusters warn of is about this machine, not about the package.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-FEW = {"hidden_layer_sizes": 8, "domain_classifier": 8, "max_epochs": 3, "random_state": 0}
 
 
 @pytest.fixture
@@ -45,16 +42,11 @@ def test_a_fit_over_a_cluster_is_the_fit_of_one_process_to_the_bit(
         (tmp_path / str(os.getpid())).touch()
         return nn.Linear(width, 4)
 
-    search = DANNClassifierCV([0, 1], cv=2, estimator=DANNClassifier(**FEW), random_state=0)
-    here = [DANNClassifier(**FEW).fit(X, y, X_tgt), clone(search).fit(X, y, X_tgt)]
-    expected = [one.predict_proba(X_tgt) for one in here]
+    few = {"feature_extractor": features, "max_epochs": 3, "random_state": 0}
+    here = DANNClassifier(**few).fit(X, y, X_tgt)
     with parallel_config(backend=request.getfixturevalue(cluster), n_jobs=-1):
-        there = [DANNClassifier(**FEW).fit(X, y, X_tgt), search.fit(X, y, X_tgt)]
-        DANNClassifier(feature_extractor=features, max_epochs=1).fit(X, y, X_tgt)
-    processes = {path.name for path in tmp_path.iterdir()}
-    assert processes > {str(os.getpid())}  # the candidates elsewhere, the final fit here
-    for one, proba in zip(there, expected, strict=True):
-        np.testing.assert_array_equal(one.predict_proba(X_tgt), proba)
-    np.testing.assert_array_equal(
-        there[1].cv_results_["expected_gain"], here[1].cv_results_["expected_gain"]
-    )
+        there = DANNClassifier(**few).fit(X, y, X_tgt)
+    np.testing.assert_array_equal(there.predict_proba(X_tgt), here.predict_proba(X_tgt))
+    assert there.verdict_ == here.verdict_
+    # The candidates were trained elsewhere, and the final network here.
+    assert {path.name for path in tmp_path.iterdir()} > {str(os.getpid())}

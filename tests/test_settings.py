@@ -133,11 +133,12 @@ def test_epochs_and_batch_size_follow_from_the_number_of_rows(
 
 @pytest.mark.parametrize(("n_columns", "epochs"), [(1000, 300), (4000, 150), (2_000_000, 10)])
 def test_wide_rows_take_fewer_passes_but_not_a_network_of_the_users(record, n_columns, epochs):
-    wide = replace(record, X_source=np.zeros((90, n_columns), np.float32))
-    assert resolved(settings_of(wide), wide).max_epochs == epochs
-    own = settings_of(wide, feature_extractor=nn.Linear(n_columns, 2))
+    wide = replace(record, X_source=np.broadcast_to(np.float32(0), (90, n_columns)))
+    assert resolved(settings_of(wide, input_scaling=None), wide).max_epochs == epochs
+    own = settings_of(wide, feature_extractor=nn.Identity())
     assert resolved(own, wide).max_epochs == 300
-    assert resolved(settings_of(wide, max_epochs=7), wide).max_epochs == 7
+    given = settings_of(wide, input_scaling=None, max_epochs=7)
+    assert resolved(given, wide).max_epochs == 7
 
 
 def test_the_rows_of_all_chunks_decide_on_the_batch_size(record):
