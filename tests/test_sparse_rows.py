@@ -8,7 +8,10 @@ from skorch.callbacks import Callback
 
 from skdann import DANNClassifier
 from skdann._data import sparse_rows
+from skdann._data.inputs import read_training_data
 from skdann._data.sparse_rows import SparseRows, pays_sparse
+from skdann._training.fit_together import fit_together
+from skdann._training.settings import Settings
 
 
 def csr(n_rows, n_columns=600, seed=0, density=0.05):
@@ -99,6 +102,25 @@ def test_networks_are_those_trained_on_dense_rows(documents, settings, monkeypat
         fitted.set_params(input_scaling=fitted.input_scaling_).partial_fit(*documents)
     both = by_sparse.predict_proba(documents[2]), by_dense.predict_proba(documents[2])
     np.testing.assert_allclose(*both, atol=1e-3)
+
+
+def test_a_trial_without_target_rows_scales_all_rows_as_the_sources(documents, monkeypatch):
+    classifier = DANNClassifier(
+        lambda_max=0.0, input_scaling="domain", max_epochs=3, lr=0.01, random_state=0
+    )
+    X, y, X_tgt = documents
+    record = read_training_data(
+        X, y, 5 * X_tgt, None, class_weight=None, estimator=DANNClassifier()
+    )
+    settings = [Settings.of(classifier, record)]
+
+    def trained():
+        (one,) = fit_together(settings, [record], trial=True)
+        return one.net.predict_proba(X_tgt)
+
+    by_sparse = trained()
+    monkeypatch.setattr(sparse_rows, "_DENSITY", 0)
+    np.testing.assert_allclose(by_sparse, trained(), atol=1e-4)
 
 
 def test_rebuilt_rows_of_the_same_width_train_apart_from_sparse_ones():

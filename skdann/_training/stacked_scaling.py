@@ -73,7 +73,7 @@ class BatchScaling:
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with scaled rows, and an element of ``X`` for each network."""
         if isinstance(batch.X, list):
-            return batch._replace(X=self._of_sparse(batch.X))
+            return batch._replace(X=self._of_sparse(batch))
         X = batch.X if self._sources is None else batch.X.index_select(0, self._sources)
         if self._active:
             X = self._scaled(X, batch)
@@ -84,26 +84,35 @@ class BatchScaling:
             X = X.index_select(0, self._scaled_slots)
         return batch._replace(X=X)
 
-    def _of_sparse(self, rows: list[SparseRows]) -> list[SparseRows]:
+    def _statistics(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return shift and factor for a batch: the source's alone if it has no target rows."""
+        if batch.domain is None:
+            return self._shift[:, :1], self._factor[:, :1]
+        return self._shift, self._factor
+
+    def _of_sparse(self, batch: Batch) -> list[SparseRows]:
         """Return the scaled rows of each network; sparse columns are not shifted."""
+        rows = batch.X
         if self._sources is not None:
             rows = [rows[i] for i in self._sources.tolist()]
         if self._active:
+            _, factors = self._statistics(batch)
             limits = self._highest.flatten().tolist()
-            parts = zip(rows, self._factor, limits, strict=True)
+            parts = zip(rows, factors, limits, strict=True)
             rows = [one.scaled(factor, limit) for one, factor, limit in parts]
         return [rows[i] for i in self._scaled_slots.tolist()]
 
     def _scaled(self, X: Tensor, batch: Batch) -> Tensor:
-        shift, factor = self._shift, self._factor
+        shift, factor = self._statistics(batch)
         n_codes = shift.shape[1]
         # Shapes: X (n_slots, n, *row_shape), shift and factor (n_slots, n_codes, *row_shape).
-        if n_codes == 1 or batch.domain is None:
-            out = torch.sub(X, shift[:, :1]).mul_(factor[:, :1])
+        if n_codes == 1:
+            out = torch.sub(X, shift).mul_(factor)
         elif n_codes == 2:  # the first half of the rows is the source's, the second the target's
             halves = X.unflatten(1, (2, -1))
             out = torch.sub(halves, shift.unsqueeze(2)).mul_(factor.unsqueeze(2)).view_as(X)
         else:
+            assert batch.domain is not None
             # Networks that share rows share their domains: those of the first one will do.
             domain = batch.domain[self._first_networks]
             slot = torch.arange(len(X), device=X.device)[:, None]
