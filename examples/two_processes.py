@@ -30,10 +30,9 @@ class AverageGradients(Callback):
 
 def main() -> None:
     distributed_run = distributed.is_torchelastic_launched()
-    if distributed_run:
-        distributed.init_process_group("gloo")  # on GPUs "nccl", with device=f"cuda:{rank}"
     rank, n_processes = 0, 1
     if distributed_run:
+        distributed.init_process_group("gloo")  # on GPUs "nccl", with device=f"cuda:{rank}"
         rank, n_processes = distributed.get_rank(), distributed.get_world_size()
 
     X, y, X_tgt, _ = make_rotated_moons(random_state=0)

@@ -24,9 +24,15 @@ from skdann._training.settings import Settings, usual_scalings
 from skdann._training.share_estimates import with_known_shares
 
 # Parameters that say how rows are read, or how fits follow each other: the same for all candidates.
-_NOT_CANDIDATES = (
-    *("class_weight", "warm_start", "callbacks", "verbose", "random_state", "device", "n_jobs"),
-)
+_NOT_CANDIDATES = {
+    "class_weight",
+    "warm_start",
+    "callbacks",
+    "verbose",
+    "random_state",
+    "device",
+    "n_jobs",
+}
 
 
 class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):

@@ -20,8 +20,8 @@ from skdann._training.settings import Settings, is_auto, usual_lambdas, usual_sc
 # One fold of this many is held out, and for candidates that could win another one.
 _N_FOLDS = 3
 
-# As many rows of each domain are enough to compare candidates. benchmarks/choice_cost.py compares
-# with more.
+# As many rows of each domain are enough to compare candidates; docs/results_selection.md says what
+# was compared.
 _MOST_ROWS = 5_000
 
 # Rows that are drawn are copied if they need no more memory than this: the arrays that they come
@@ -147,7 +147,7 @@ def safe_choice(settings, data, layers=None, workers=None):
         progress.begin(f"{len(which)} candidates, fold {stage + 1} of at most {len(folds)}")
         progress.expect(work(trained.settings) - expected[stage])
         expected[stage] = 0
-        (fold,) = folds[stage : stage + 1]
+        fold = folds[stage]
         return [one for (one,) in cross_fit(trained.settings, data, [fold], layers, workers)]
 
     index, judged = in_stages(data, folds, pool.names(), fit)

@@ -47,8 +47,6 @@ class _Trial:
     """One candidate in one fold: trained from source to target, and then back."""
 
     settings: object
-    record: object  # without the fold's source rows
-    held_out: np.ndarray  # positions among the source rows of the whole record
     there: object = None  # Trained
     target_proba: np.ndarray = None  # (n_target, n_classes)
     back: object = None  # Trained; None if it had nothing to learn from
@@ -145,10 +143,10 @@ class _FoldTask:
 
     def __call__(self, progress=None):
         """Train the candidates."""
-        trials = [_Trial(one, self.record, self.held_out) for one in self.candidates]
-        _train_there(trials, self.layers, progress)
-        _train_back(trials, self.data, self.layers, progress)
-        return [_result(trial, self.data) for trial in trials]
+        trials = [_Trial(one) for one in self.candidates]
+        self._train_there(trials, progress)
+        self._train_back(trials, progress)
+        return [self._result(trial) for trial in trials]
 
     def elsewhere(self):
         """Return a function and arguments that do the same in another process.
@@ -163,53 +161,69 @@ class _FoldTask:
         arguments = self.candidates, *rest, self.held_out, known, data.X_source, data.X_target
         return _in_another_process, arguments
 
+    def _train_there(self, trials, progress):
+        records = [self.record] * len(trials)
+        settings = [trial.settings for trial in trials]
+        networks = fit_together(
+            settings, records, trial=True, layers=self.layers, progress=progress
+        )
+        for trial, trained in zip(trials, networks, strict=True):
+            trial.there = trained
+            trial.target_proba = target_probabilities(trained.net, self.record)
+
+    def _train_back(self, trials, progress):
+        """Train each network back: from its own labels of the target to the source rows held out.
+
+        A network that predicts one label for all target rows has nothing to teach.
+        """
+        # On the way back the source is the target: its class shares are known.
+        shares = tuple(shares_of_source(self.data).tolist())
+        going = [one for one in trials if len(np.unique(one.target_proba.argmax(axis=1))) > 1]
+        if not going:
+            return
+        # Candidates differ in their labels only.
+        record = _reversed_record(self.data, self.held_out)
+        settings, records = [], []
+        for trial in going:
+            (used,) = trial.there.settings
+            n_target = len(trial.target_proba)
+            # "auto" of epochs and batch size is resolved anew, for the rows of the way back; the
+            # kind of scaling stays. A balanced one keeps its numbers too: they hang on the source's
+            # labels.
+            scaling = used.input_scaling
+            if scaling == "balanced":
+                scaling = trial.there.net.members_[0].input_scaling.exchanged()
+            asked = replace(trial.settings, input_scaling=scaling, effort=used.effort)
+            settings.append(asked.reversed(n_target, used.batch_size, shares))
+            codes = trial.target_proba.argmax(axis=1).astype(np.int64)
+            records.append(replace(record, y_source=codes))
+        starts = [trial.there.net.members_ for trial in going]  # trained weights
+        networks = fit_together(
+            settings, records, starts=starts, trial=True, layers=self.layers, progress=progress
+        )
+        for trial, trained in zip(going, networks, strict=True):
+            trial.back = trained
+
+    def _result(self, trial):
+        data = self.data
+        rows = at_rows(data.source_rows, self.held_out)
+        if trial.back is None:  # one label for the whole target: that label on the way back
+            code = trial.target_proba[0].argmax()
+            certain = np.eye(len(data.classes), dtype=np.float32)[code]
+            reverse_proba = np.tile(certain, (len(rows), 1))
+        else:
+            reverse_proba = class_probabilities(trial.back.net, data.X_source, rows)
+        return FoldResult(
+            source_proba=class_probabilities(trial.there.net, data.X_source, rows, 0),
+            target_proba=trial.target_proba,
+            reverse_proba=reverse_proba,
+        )
+
 
 def _in_another_process(candidates, data, record, held_out, known, X_source, X_target):
     data, record = (replace(one, X_source=X_source, X_target=X_target) for one in (data, record))
     layers = InputLayers.knowing(record, *known)
     return _FoldTask(candidates, data, record, held_out, layers)()
-
-
-def _train_there(trials, layers, progress):
-    records = [trial.record for trial in trials]
-    settings = [trial.settings for trial in trials]
-    networks = fit_together(settings, records, trial=True, layers=layers, progress=progress)
-    for trial, trained in zip(trials, networks, strict=True):
-        trial.there = trained
-        trial.target_proba = target_probabilities(trained.net, trial.record)
-
-
-def _train_back(trials, data, layers, progress):
-    """Train each network back: from its own labels of the target to the source rows held out.
-
-    A network that predicts one label for all target rows has nothing to teach.
-    """
-    # On the way back the source is the target: its class shares are known.
-    shares = tuple(shares_of_source(data).tolist())
-    going = [one for one in trials if len(np.unique(one.target_proba.argmax(axis=1))) > 1]
-    if not going:
-        return
-    # One record for each fold; candidates differ in their labels only.
-    reversed_records = {id(one.held_out): _reversed_record(data, one.held_out) for one in going}
-    settings, records = [], []
-    for trial in going:
-        (used,) = trial.there.settings
-        n_target = len(trial.target_proba)
-        # "auto" of epochs and batch size is resolved anew, for the rows of the way back; the kind
-        # of scaling stays. A balanced one keeps its numbers too: they hang on the source's labels.
-        scaling = used.input_scaling
-        if scaling == "balanced":
-            scaling = trial.there.net.members_[0].input_scaling.exchanged()
-        asked = replace(trial.settings, input_scaling=scaling, effort=used.effort)
-        settings.append(asked.reversed(n_target, used.batch_size, shares))
-        codes = trial.target_proba.argmax(axis=1).astype(np.int64)
-        records.append(replace(reversed_records[id(trial.held_out)], y_source=codes))
-    starts = [trial.there.net.members_ for trial in going]  # trained weights
-    networks = fit_together(
-        settings, records, starts=starts, trial=True, layers=layers, progress=progress
-    )
-    for trial, trained in zip(going, networks, strict=True):
-        trial.back = trained
 
 
 def _reversed_record(data, held_out):
@@ -226,19 +240,4 @@ def _reversed_record(data, held_out):
         target_rows=rows,
         target_domain=np.ones(len(rows), dtype=np.int64),
         n_domains=2,
-    )
-
-
-def _result(trial, data):
-    rows = at_rows(data.source_rows, trial.held_out)
-    if trial.back is None:  # one label for the whole target: that label on the way back
-        code = trial.target_proba[0].argmax()
-        certain = np.eye(len(data.classes), dtype=np.float32)[code]
-        reverse_proba = np.tile(certain, (len(rows), 1))
-    else:
-        reverse_proba = class_probabilities(trial.back.net, data.X_source, rows)
-    return FoldResult(
-        source_proba=class_probabilities(trial.there.net, data.X_source, rows, 0),
-        target_proba=trial.target_proba,
-        reverse_proba=reverse_proba,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,8 @@ _DENSITY = 0.1
 _N_COLUMNS = 500
 
 
-class SparseRows(NamedTuple):
+@dataclass(frozen=True)
+class SparseRows:
     """Rows as a CSR matrix in tensors on the CPU.
 
     Attributes
@@ -53,9 +56,8 @@ class SparseRows(NamedTuple):
         if n_rows >= len(self.start):
             return self
         end = int(self.start[n_rows])
-        return self._replace(
-            start=self.start[:n_rows], column=self.column[:end], value=self.value[:end]
-        )
+        start, column, value = self.start[:n_rows], self.column[:end], self.value[:end]
+        return SparseRows(start, column, value, self.n_columns)
 
     def scaled(self, factor: Tensor, limit: float) -> SparseRows:
         """Return the rows with columns multiplied, and cut at +-`limit`.
@@ -72,7 +74,7 @@ class SparseRows(NamedTuple):
             end = int(self.start[len(self.start) // 2])
             of_source, of_target = self.column[:end], self.column[end:]
             by = torch.cat([factor[0][of_source], factor[1][of_target]])
-        return self._replace(value=(self.value * by).clamp_(-limit, limit))
+        return replace(self, value=(self.value * by).clamp_(-limit, limit))
 
     def times(self, matrix: Tensor) -> Tensor:
         """Return the product with a contiguous matrix of shape (n_columns, n_out)."""
@@ -85,13 +87,17 @@ class SparseRows(NamedTuple):
 
         `out` is contiguous, of shape (n_columns, n_out).
         """
+        torch.addmm(out, self._transposed, matrix, beta=0, out=out)
+
+    @functools.cached_property
+    def _transposed(self) -> Tensor:
+        # Networks that share rows share this too.
         indptr = np.append(self.start.numpy(), len(self.column))
         shape = len(self.start), self.n_columns
         rows = sparse.csr_array((self.value.numpy(), self.column.numpy(), indptr), shape)
         columns = rows.T.tocsr()
         arrays = columns.indptr.astype(np.int32), columns.indices.astype(np.int32), columns.data
-        left = csr_tensor(*map(torch.from_numpy, arrays), columns.shape)
-        torch.addmm(out, left, matrix, beta=0, out=out)
+        return csr_tensor(*map(torch.from_numpy, arrays), columns.shape)
 
 
 def pays_sparse(X: Any, device: torch.device) -> bool:

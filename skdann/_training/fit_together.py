@@ -104,8 +104,7 @@ def fit_together(
     ]
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
-        work = sum(fits[i].work for i in group)
-        end = progress.done + work
+        end = progress.done + sum(fits[i].work for i in group)
         trained = _train([fits[i] for i in group], device, trial, progress)
         progress.advance_to(end)  # training may stop early
         for i, net in zip(group, trained, strict=True):

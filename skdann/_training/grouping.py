@@ -109,6 +109,8 @@ class Grouping:
         self._plan = plan
         self._optimizer = optimizer
         self._device = batches[0].tables.device
+        # A callback may look for gradients in the parameters, and for the optimizer's state.
+        self._joint = plan.unobserved and can_be_joint(optimizer)
 
     def groups(self, done: Sequence[float]) -> list[Group]:
         """Return the groups of networks that are `done` so far, each of bounded memory.
@@ -134,6 +136,9 @@ class Grouping:
         # Without anything to learn from the target, the step is the source-only one.
         learns = plan.lambda_max[i] > 0 or plan.target_information[i] > 0
         adversarial = learns and batches.has_target
+        stacked = can_be_stacked(network)
+        # Only `JointAdam` has the layout of weights for sparse rows, which know two domains.
+        keeps_sparse = stacked and self._joint and batches.data.n_domains == 2
         return _Alike(
             adversarial=adversarial,
             informed=adversarial and plan.target_information[i] > 0,
@@ -143,19 +148,9 @@ class Grouping:
             n_source=batches.n_source,
             fields=batches.fields,
             weighted_by_class=network.target_shares is not None,
-            sparse_rows=self._keeps_sparse(network, batches.data),
-            alone=None if can_be_stacked(network) else i,
+            sparse_rows=keeps_sparse and pays_sparse(batches.data.X_source, self._device),
+            alone=None if stacked else i,
         )
-
-    def _keeps_sparse(self, network: DomainAdversarialNetwork, data: TrainingData) -> bool:
-        """Tell whether the rows stay sparse up to the first layer.
-
-        A callback, or a module of the user's, may look at dense rows; and only Adam as one call has
-        the layout of weights for it.
-        """
-        joint = self._plan.unobserved and can_be_joint(self._optimizer)
-        fits = joint and can_be_stacked(network) and data.n_domains == 2
-        return fits and pays_sparse(data.X_source, self._device)
 
     def _group(self, members: list[int], key: _Alike) -> Group:
         networks = [self._networks[i] for i in members]
@@ -197,10 +192,8 @@ class Grouping:
         streams = [self._streams[i] for i in members]
         if key.alone is not None:
             return AutogradObjective(networks[0], streams[0], terms), self._optimizer
-        unobserved = self._plan.unobserved
-        stacked = StackedObjective(networks, streams, terms, shared=unobserved)
-        # A callback may look for gradients in the parameters, and for the optimizer's state.
-        if not (unobserved and can_be_joint(self._optimizer)):
+        stacked = StackedObjective(networks, streams, terms, shared=self._plan.unobserved)
+        if not self._joint:
             return stacked, self._optimizer
         has_target = self._batches[members[0]].has_target
         gradients = stacked.take_gradients(domain=has_target, sparse_rows=key.sparse_rows)

@@ -84,20 +84,19 @@ class JointAdam:
         for group in self.param_groups:
             own = {id(parameter) for parameter in group["params"]}
             self._runs.append(_runs([pair for pair in gradients if id(pair[0]) in own]))
+        self._values = _lists(self._runs, "values")
+        self._gradients = _lists(self._runs, "gradients")
+        self._first, self._second = _lists(self._runs, "first"), _lists(self._runs, "second")
 
     @torch.no_grad()
     def step(self) -> None:
         """Take a step."""
         self._count += 1
-        for group, runs in zip(self.param_groups, self._runs, strict=True):
-            fused_adam_step(
-                group,
-                [run.values for run in runs],
-                [run.gradients for run in runs],
-                [run.first for run in runs],
-                [run.second for run in runs],
-                self._count,
-            )
+        tensors = self._values, self._gradients, self._first, self._second
+        for group, values, gradients, first, second in zip(
+            self.param_groups, *tensors, strict=True
+        ):
+            fused_adam_step(group, values, gradients, first, second, self._count)
 
     def hand_back(self, optimizer: torch.optim.Optimizer) -> None:
         """Give the state to an optimizer of the same parameters, so that it can go on."""
@@ -141,6 +140,11 @@ def _runs(pairs: Sequence[tuple[nn.Parameter, Tensor]]) -> list[_Run]:
         moments = torch.zeros_like(values), torch.zeros_like(values)
         runs.append(_Run(parameters, values, gradients, *moments))
     return runs
+
+
+def _lists(runs: Sequence[Sequence[_Run]], name: str) -> list[list[Tensor]]:
+    """Return a tensor of all runs of each group, as the kernel takes them."""
+    return [[getattr(run, name) for run in of_group] for of_group in runs]
 
 
 def aligned(n_numbers: int) -> int:

@@ -88,6 +88,6 @@ class Progress:
 
     def _draw(self) -> None:
         if self._bar is not None:
-            # Never beyond the end, nor quite at it before all is done.
+            # Never beyond the end.
             self._bar.total = max(self.total, self.done, 1.0)
             self._bar.update(self.done - self._bar.n)

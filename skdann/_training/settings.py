@@ -88,7 +88,7 @@ class Settings:
     callbacks: tuple[Any, ...]
     device: Any
     seed: int = field(metadata=_OWN)
-    effort: float = 1.0  # share of the usual passes, where `max_epochs` is "auto"
+    effort: float  # share of the usual passes, where `max_epochs` is "auto"
 
     @classmethod
     def of(cls, classifier: Any, data: TrainingData) -> Settings:
@@ -294,7 +294,7 @@ def _steps_of_a_pass(n_rows: int, batch_size: int) -> int:
     return math.ceil(n_rows / min(n_rows, batch_size))
 
 
-def _epochs(max_epochs: Any, steps_of_a_pass: int, effort: float = 1.0) -> int:
+def _epochs(max_epochs: Any, steps_of_a_pass: int, effort: float) -> int:
     if not is_auto(max_epochs):
         return int(max_epochs)
     usual = max(_AUTO_EPOCHS, min(_AUTO_STEPS / steps_of_a_pass, _MOST_EPOCHS))

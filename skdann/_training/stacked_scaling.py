@@ -146,13 +146,10 @@ def rows_scaled_beforehand(
     shape = len(batches), len(codes), *first.data.row_shape
     if 4 * math.prod(shape) > _BEFOREHAND_BYTES:
         return None
-    rows = torch.empty(shape, device=first.tables.device)
-    first.write_all(rows[0])
+    rows = torch.empty(shape[1:], device=first.tables.device)
+    first.write_all(rows)
     domain = torch.from_numpy(codes).to(rows.device)
-    # The first network's rows are scaled last: they are what is scaled.
-    for out, scaling in reversed(list(zip(rows, scalings, strict=True))):
-        out.copy_(rows[0] if scaling is None else scaling(rows[0], domain))
-    return rows
+    return torch.stack([rows if one is None else one(rows, domain) for one in scalings])
 
 
 def _key(scaling: InputScaling | None) -> Hashable:
