@@ -132,8 +132,8 @@ def staged(case: Case, models: dict[str, GainModel]) -> tuple[int, int]:
         return [case.results[i][stage] for i in which]
 
     names = [str(one) for one in case.settings]
-    index, _ = in_stages(case.data, case.folds, names, fit, models[case.dataset])
-    return index, len(trained)
+    _, _, choice = in_stages(case.data, case.folds, names, fit, models[case.dataset])
+    return choice.index, len(trained)
 
 
 def in_folds(case: Case, models: dict[str, GainModel], n_folds: int = 2) -> tuple[int, int]:

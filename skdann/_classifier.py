@@ -262,6 +262,12 @@ of these, default="auto"
         What was chosen and why, how sure that is, and what came closest; it exists where
         `adapted_` does.
 
+    cv_results_ : dict of ndarrays of shape (n_candidates,)
+        What was found about each candidate, as in `DANNClassifierCV`, but of calibrated
+        probabilities. Candidates that were not trained in the second fold have NaN in
+        ``split1_test_<signal>``. It exists where `adapted_` does, if the rows could be divided
+        into folds.
+
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
         ``domain_loss, domain_accuracy``, where 0.5 means that the domain classifier can't tell
@@ -654,7 +660,9 @@ of these, default="auto"
             fitted["feature_names_in_"] = data.feature_names
         if chosen is not None:
             fitted |= {"adapted_": chosen.adapted, "verdict_": chosen.verdict}
-        stale = {"feature_names_in_"} | (set() if keep else {"adapted_", "verdict_"})
+            if chosen.cv_results is not None:
+                fitted["cv_results_"] = chosen.cv_results
+        stale = {"feature_names_in_"} | (set() if keep else {"adapted_", "verdict_", "cv_results_"})
         for name in stale - fitted.keys():
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)

@@ -3,7 +3,6 @@
 import numbers
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -11,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdann._choosing.choice import Pool, judged_in_folds
 from skdann._choosing.cross_fit import expected_work
+from skdann._choosing.results_table import cv_results, lambda_path
 from skdann._choosing.signals import SIGNALS
 from skdann._choosing.workers import Workers
 from skdann._classifier import DANNClassifier, read_record
@@ -356,42 +356,3 @@ def _check_values(name, values):
             f"param_grid[{name!r}] = {values!r}: pass a list of values, such as "
             "{'lr': [0.001, 0.003]}."
         )
-
-
-def cv_results(params, signals, choice):
-    """Return the table of all candidates, by the names of scikit-learn's searches."""
-    results = {"params": np.array(params, dtype=object)}
-    for name in params[0]:
-        column = np.empty(len(params), dtype=object)
-        column[:] = [one[name] for one in params]
-        results[f"param_{name}"] = column
-    for name, values in signals.of_fold.items():
-        means = values.mean(axis=1)
-        results[f"mean_test_{name}"], results[f"std_test_{name}"] = means, values.std(axis=1)
-        results[f"rank_test_{name}"] = rankdata(-means, method="min").astype(np.int32)
-        for fold, of_fold in enumerate(values.T):
-            results[f"split{fold}_test_{name}"] = of_fold
-        results[f"gain_{name}"] = signals.gains[name]
-        results[f"error_{name}"] = signals.errors[name]
-    if choice.expected is not None:
-        results["expected_gain"], results["gain_lower_bound"] = choice.expected, choice.bound
-    results["mean_test_score"] = choice.score
-    results["rank_test_score"] = _ranks(choice)
-    results["passes"] = choice.passes
-    return results
-
-
-def _ranks(choice):
-    """Return ranks: 1 for the chosen candidate, then the others that passed, then the rest."""
-    others = [i for i in np.argsort(-choice.score, kind="stable") if i not in choice.ranking]
-    ranks = np.empty(len(choice.score), dtype=np.int32)
-    ranks[[*choice.ranking, *others]] = np.arange(1, len(choice.score) + 1)
-    return ranks
-
-
-def lambda_path(params, scores, chosen):
-    """Return the scores along lambda, all else as in the chosen candidate."""
-    others = [{**one, "lambda_max": None} for one in params]
-    path = [i for i, other in enumerate(others) if other == others[chosen]]
-    lambdas = np.array([params[i]["lambda_max"] for i in path])
-    return {"lambda_max": lambdas, **{n: values.mean(axis=1)[path] for n, values in scores.items()}}

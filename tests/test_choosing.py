@@ -6,6 +6,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse
@@ -278,6 +279,26 @@ def test_the_best_are_trained_again_on_other_rows_with_other_seeds(monkeypatch, 
     assert not set(first[0]) & set(second[0])
     (one,), (other,) = first[1], second[1]
     assert not np.isin(one[1], other[1]).any()  # the rows held out
+
+
+def test_all_candidates_are_in_the_table_of_a_default_fit(tilted_digits):
+    X, y, X_tgt = tilted_digits[:3]
+    fitted = DANNClassifier(**QUICK).fit(X, y, X_tgt)
+    table = pd.DataFrame(fitted.cv_results_)
+    assert len(table) == 9
+    (chosen,) = np.flatnonzero(table["rank_test_score"] == 1)
+    assert table["params"][chosen] == {
+        "input_scaling": fitted.input_scaling_,
+        "lambda_max": fitted.lambda_max_,
+    }
+    tried_again = table["split1_test_info_max"].notna()
+    assert tried_again.sum() == 4 and tried_again[0] and tried_again[chosen]
+    assert not table["passes"][~tried_again].any() and fitted.adapted_ == table["passes"][chosen]
+    means = table[["split0_test_info_max", "split1_test_info_max"]].mean(axis=1)
+    np.testing.assert_allclose(table["mean_test_info_max"], means)
+    assert f"{100 * table['expected_gain'][chosen]:+.1f} points" in fitted.verdict_
+    fitted.set_params(lambda_max=1.0, max_epochs=1).fit(X, y, X_tgt)
+    assert not hasattr(fitted, "cv_results_")  # of the fit before
 
 
 def test_the_choice_takes_no_more_rows_than_it_needs(monkeypatch, blobs):

@@ -9,8 +9,9 @@ from skdann._choosing import gain_model
 from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import cross_fit, expected_work
 from skdann._choosing.remarks import remarks_on
-from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool
-from skdann._choosing.signals import Signals, mean_prediction, pool_signals
+from skdann._choosing.results_table import cv_results
+from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool, with_finalists
+from skdann._choosing.signals import Signals, mean_prediction, pool_signals, with_later_fold
 from skdann._choosing.verdict import verdict_by_signal, verdict_of
 from skdann._choosing.workers import Workers
 from skdann._data.record import compact, selected_rows
@@ -20,7 +21,7 @@ from skdann._training.settings import Settings, is_auto, usual_lambdas, usual_sc
 # One fold of this many is held out, and for candidates that could win another one.
 _N_FOLDS = 3
 
-# As many rows of each domain are enough to compare candidates; docs/results_selection.md says what
+# As many rows of each domain are enough to compare candidates; docs/results/selection.md says what
 # was compared.
 _MOST_ROWS = 5_000
 
@@ -96,11 +97,15 @@ class Judged(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The settings to fit with, whether they adapt, and why they were chosen."""
+    """The settings to fit with, whether they adapt, why they were chosen, and from what.
+
+    `cv_results` is the table of all candidates; None where there were no folds to compare them.
+    """
 
     settings: Settings
     adapted: bool
     verdict: str
+    cv_results: dict | None = None
 
 
 def safe_choice(settings, data, layers=None, workers=None):
@@ -150,14 +155,15 @@ def safe_choice(settings, data, layers=None, workers=None):
         fold = folds[stage]
         return [one for (one,) in cross_fit(trained.settings, data, [fold], layers, workers)]
 
-    index, judged = in_stages(data, folds, pool.names(), fit)
+    judged, signals, choice = in_stages(data, folds, pool.names(), fit)
     progress.expect(-expected[1])  # where nobody could win, one stage is enough
     judged = _with_remarks(judged, data, folds)
-    return Chosen(pool.settings[index], index != 0, judged.verdict)
+    table = cv_results(pool.params, signals, choice)
+    return Chosen(pool.settings[choice.index], choice.index != 0, judged.verdict, table)
 
 
 def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
-    """Return the chosen candidate, and those of the last stage with what was found about them.
+    """Return the candidates of the last stage with what was found about them, and the choice.
 
     All candidates are trained in one fold. Those that could still be chosen are trained again, on
     other rows and with other random numbers.
@@ -175,8 +181,12 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
 
     Returns
     -------
-    int
-    Judged
+    judged : Judged
+        The candidates of the last stage.
+    signals : Signals
+        Of all candidates.
+    choice : Choice
+        Among all candidates.
     """
     everyone = [*range(len(candidates))]
     results = calibrated([[one] for one in fit(everyone, 0)], data, folds[:1])
@@ -185,15 +195,16 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     order = np.argsort(-expected, kind="stable")
     hopeful = [int(i) for i in order if expected[i] > gain_model.HOPELESS_GAIN]
     if not hopeful or len(folds) == 1:
-        return judged.choice.index, judged
+        return judged, judged.signals, judged.choice
     finalists = [0, *hopeful[:_MOST_FINALISTS]]
     again = calibrated([[one] for one in fit(finalists, 1)], data, folds[1:])
     # Agreement is with the whole pool, of which only the first fold has predictions.
     pool_mean = mean_prediction([one for (one,) in results])
     results = [[*results[i], *more] for i, more in zip(finalists, again, strict=True)]
     names = [candidates[i] for i in finalists]
-    judged = _judged(results, data, folds, names, model, pool_means=[pool_mean, pool_mean])
-    return finalists[judged.choice.index], judged
+    last = _judged(results, data, folds, names, model, pool_means=[pool_mean, pool_mean])
+    signals = with_later_fold(judged.signals, last.signals, finalists)
+    return last, signals, with_finalists(judged.choice, last.choice, finalists)
 
 
 def judged_in_folds(pool, data, folds, scoring="safe", workers=None):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skdann._choosing import gain_model
+from skdann._choosing.signals import put
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,26 @@ def choose_from_pool(signals, model=gain_model.LEARNED):
     passes = (expected > gain_model.LEAST_GAIN) & (bound > gain_model.LEAST_BOUND)
     passes[0] = False
     return Choice(_ranked(expected, passes, baseline=0), passes, expected, expected, bound)
+
+
+def with_finalists(first, last, which):
+    """Return the `Choice` among all candidates, of which some were judged once more.
+
+    Parameters
+    ----------
+    first : Choice
+        Among all candidates.
+    last : Choice
+        Among those that could still be chosen: what it says about them counts.
+    which : list of int
+        Which they are.
+    """
+    score, expected, bound = (
+        put(getattr(first, name), which, getattr(last, name))
+        for name in ("score", "expected", "bound")
+    )
+    passes = put(np.zeros_like(first.passes), which, last.passes)
+    return Choice([which[i] for i in last.ranking], passes, score, expected, bound)
 
 
 def choose_by_signal(signals, name):

@@ -65,6 +65,41 @@ def pool_signals(results, data, folds, pool_means=None):
     return Signals(of_fold, gains, errors)
 
 
+def with_later_fold(first, later, which):
+    """Return the `Signals` of all candidates, of which some were trained in one more fold.
+
+    Parameters
+    ----------
+    first : Signals
+        Of all candidates, in one fold.
+    later : Signals
+        Of some of them, in this fold and the next.
+    which : list of int
+        Which they are.
+
+    Returns
+    -------
+    Signals
+        NaN in the fold that the others were not trained in.
+    """
+    of_fold = {}
+    for name, values in first.of_fold.items():
+        of_fold[name] = np.column_stack([values, np.full(len(values), np.nan)])
+        of_fold[name][which] = later.of_fold[name]
+    return Signals(
+        of_fold,
+        {name: put(values, which, later.gains[name]) for name, values in first.gains.items()},
+        {name: put(values, which, later.errors[name]) for name, values in first.errors.items()},
+    )
+
+
+def put(values, which, others):
+    """Return a copy of an array with other values at some positions."""
+    values = values.copy()
+    values[which] = others
+    return values
+
+
 def mean_prediction(results):
     """Return the mean target prediction of some candidates in one fold, (n_target, n_classes)."""
     return np.mean([one.target_proba for one in results], axis=0, dtype=np.float64)
