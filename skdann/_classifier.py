@@ -52,7 +52,7 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     that is not enough, the network without adaptation stays. `verdict_` says what was chosen and
     why.
 
-    Read more in the user guide, ``docs/user_guide.md``.
+    Read more in the :doc:`user guide </guide/index>`.
 
     Parameters
     ----------

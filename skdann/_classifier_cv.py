@@ -55,7 +55,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     2.5 points and its bound above -4; of those that do, the one with the largest expected gain is
     chosen.
 
-    Read more in the user guide, ``docs/user_guide.md``.
+    Read more in the user guide, :doc:`/guide/choosing`.
 
     Parameters
     ----------
