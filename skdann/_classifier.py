@@ -233,7 +233,7 @@ of these, default="auto"
     n_features_in_ : int
         Width of `X`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, where `X` had names that are all strings.
 
     batch_size_ : int

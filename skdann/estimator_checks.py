@@ -27,6 +27,13 @@ from sklearn.base import clone
 from skdann.datasets import make_rotated_moons, make_shifted_column
 from skdann.exceptions import SourceOnlyWarning
 
+__all__ = [
+    "EXPECTED_FAILED_CHECKS",
+    "check_domain_adversarial_estimator",
+    "domain_adversarial_checks",
+    "with_target",
+]
+
 _SHUFFLED = (
     "Training is by shuffled minibatches: a row repeated and a row of weight two take part in "
     "different batches, so the two fits agree in expectation but not to 1e-7."

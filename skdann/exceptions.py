@@ -3,6 +3,8 @@
 import sys
 import warnings
 
+__all__ = ["DomainWarning", "OneClassWarning", "SourceOnlyWarning", "TargetScaleWarning"]
+
 
 class SourceOnlyWarning(UserWarning):
     """`fit` got no `X_tgt`: the network is trained on the source alone, without adaptation."""

@@ -1,0 +1,70 @@
+"""Links that leave `docs/`, and references to other packages.
+
+The Markdown pages have relative links that work in a checkout. A link to a file outside `docs/` is
+turned into a link to its page, if it has one, and else to the file in the public repository.
+
+References to other packages resolve by intersphinx if there is an inventory of the package. If not,
+they become code. Either way the object must exist: a misspelled name is a warning.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.ext.autosummary import ImportExceptionGroup, import_by_name
+from sphinx.util.nodes import get_node_source
+
+REPOSITORY = "https://github.com/skdann/skdann/blob/main/"
+PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+OUTSIDE = {"imblearn", "joblib", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "skorch"}
+OUTSIDE |= {"torch", "tqdm"}
+LINK = re.compile(r"\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")
+
+
+def link_inside(docname, path):
+    """Return what a relative link of the page `docname` becomes, without its fragment."""
+    from_docs = posixpath.normpath(posixpath.join(posixpath.dirname(docname), path))
+    if not from_docs.startswith("../"):
+        return path
+    in_repository = from_docs.removeprefix("../")
+    if in_repository not in PAGES:
+        return REPOSITORY + in_repository
+    return posixpath.relpath(PAGES[in_repository], posixpath.dirname(docname) or ".")
+
+
+def rewrite_links(app, docname, source):
+    """Rewrite the links of a Markdown page that has just been read."""
+    if Path(app.env.doc2path(docname)).suffix == ".md":
+        source[0] = LINK.sub(
+            lambda match: f"]({link_inside(docname, match[1])}{match[2] or ''})", source[0]
+        )
+
+
+def exists(name):
+    """Return whether an object can be imported by its full name."""
+    try:
+        import_by_name(name)
+    except ImportExceptionGroup:
+        return False
+    return True
+
+
+def show_as_code(app, env, node, contnode):
+    """Return the text of a reference that has no page here, or None if it is a mistake."""
+    target = node.get("reftarget", "").removeprefix(".")
+    if "site-packages" in (get_node_source(node) or ""):
+        return nodes.literal("", contnode.astext())  # in a docstring inherited from scikit-learn
+    if node.get("refdomain") != "py":
+        return None
+    # numpydoc refers to properties by their names alone; they stand on the page of their class.
+    own = f"{node.get('py:module')}.{node.get('py:class')}.{target.split('.')[-1]}"
+    outside = target.split(".")[0] in OUTSIDE and exists(target)
+    return contnode if outside or (node.get("py:class") and exists(own)) else None
+
+
+def setup(app):
+    """Register both."""
+    app.connect("source-read", rewrite_links)
+    app.connect("missing-reference", show_as_code, priority=900)  # after intersphinx
+    return {"version": "1", "parallel_read_safe": True}
