@@ -1,9 +1,9 @@
 # The task runner. `make all` is what CI runs: the README's two commands, then every check.
 PYTHON ?= .venv/bin/python
 DOCUMENTS := README.md docs
-SCRIPTS := .ci/readme_command
+SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test lint format-check format types doctests build
+.PHONY: all check readme test lint format-check format types doctests build dist sdist-test
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -42,23 +42,24 @@ types:
 doctests:
 	$(PYTHON) -m pytest --doctest-modules --doctest-glob='*.md' skdann $(DOCUMENTS)
 
-# Build the sdist and, from it, the wheel. Install only the wheel and its dependencies into a new
-# environment, and fit there, in a folder from which the checkout can't be imported by accident.
+# Build the sdist and, from it, the wheel. Fit where only the wheel and what it requires can be imported.
 build:
 	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-	$(PYTHON) -m build -q --outdir "$$folder/dist" .; \
-	$(PYTHON) -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/pip" install -q -c constraints.txt "$$folder"/dist/*.whl; \
-	cd "$$folder"; \
-	venv/bin/python -c "$$SMOKE_TEST"
+	$(PYTHON) -m build -q --no-isolation --outdir "$$folder" .; \
+	$(PYTHON) .ci/wheel_alone "$$folder"/*.whl
 
-define SMOKE_TEST
-import skdann
-from skdann.datasets import make_shifted_column
+# The files of a release, checked, in dist/. RELEASING.md says when, and what to install for it.
+dist:
+	rm -rf dist
+	$(PYTHON) -m validate_pyproject pyproject.toml
+	$(PYTHON) -m build -q --outdir dist .
+	$(PYTHON) -m twine check --strict dist/*
+	$(PYTHON) -m check_wheel_contents dist
+	$(PYTHON) .ci/wheel_alone dist/*.whl
 
-X_src, y_src, X_tgt, y_tgt = make_shifted_column(n_samples=100, random_state=0)
-classifier = skdann.DANNClassifier(max_epochs=2, random_state=0).fit(X_src, y_src, X_tgt)
-assert classifier.predict(X_tgt).shape == y_tgt.shape
-print("skdann", skdann.__version__, "fits from", skdann.__file__)
-endef
-export SMOKE_TEST
+# The tests from the unpacked sdist in dist/: whatever they need must be in it.
+sdist-test:
+	set -e; python=$$($(PYTHON) -c 'import sys; print(sys.executable)'); \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	tar --extract --strip-components=1 --directory="$$folder" --file=$$(ls dist/*.tar.gz); \
+	cd "$$folder"; "$$python" -m pytest $(TESTS)
