@@ -4,13 +4,15 @@ import contextlib
 
 import sklearn
 from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdann._classifier import DANNClassifier
 from skdann._data.argument_names import explains_argument_names
+from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann.model_selection import AlignedTarget
 
 __all__ = ["DANNPipeline", "make_dann_pipeline"]
@@ -54,6 +56,9 @@ class DANNPipeline(Pipeline):
     Attributes
     ----------
     named_steps, classes_, n_features_in_, feature_names_in_ : as in Pipeline
+
+    adapted_, verdict_ : bool, str
+        What the last step decided, and why; see `DANNClassifier`.
 
     See Also
     --------
@@ -205,6 +210,26 @@ class DANNPipeline(Pipeline):
         with _routing(of=params):
             return super().transform(X, **params)
 
+    @property
+    def adapted_(self):
+        """Whether the last step adapts to the target; see `DANNClassifier`."""
+        return self._decided("adapted_")
+
+    @property
+    def verdict_(self):
+        """What the last step chose and why; see `DANNClassifier`."""
+        return self._decided("verdict_")
+
+    def _decided(self, name):
+        """Return what the last step decided, or raise an AttributeError that says why not."""
+        last = self.steps[-1][1]
+        try:
+            return getattr(last, name)
+        except AttributeError as error:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}: {_why_not(last)}"
+            ) from error
+
     def __getitem__(self, ind):
         """Return a step, or a Pipeline of some steps that shares them with this one.
 
@@ -346,8 +371,9 @@ def _check_step(step):
         name = type(step).__name__
         raise TypeError(
             f"{name} changes the rows of X, which steps beside X_tgt can't. Put the sampler in an "
-            f"outer pipeline: imblearn.pipeline.make_pipeline({name}(), make_dann_pipeline(...))"
-            ".fit(X, y, X_tgt=(X_tgt,)) with metadata routing enabled."
+            "outer pipeline, with sklearn.set_config(enable_metadata_routing=True): "
+            f"imblearn.pipeline.make_pipeline({name}(), make_dann_pipeline(...))"
+            ".fit(X, y, X_tgt=(X_tgt,))."
         )
     is_step = hasattr(step, "fit") or hasattr(step, "transform")
     if not is_step and step is not None and step != "passthrough":
@@ -392,6 +418,22 @@ def _routing(of=True):
     if not of:
         return contextlib.nullcontext()
     return sklearn.config_context(enable_metadata_routing=True)
+
+
+def _why_not(last):
+    """Return why the last step has decided nothing."""
+    if not isinstance(last, DomainAdversarialMixin):
+        return f"{type(last).__name__} does not decide whether to adapt."
+    try:
+        check_is_fitted(last)
+    except NotFittedError:
+        return "it is not fitted yet. Call fit(X, y, X_tgt) first."
+    if last.n_domains_ == 1:
+        return "fit got no X_tgt, so there was nothing to choose."
+    return (
+        f"with lambda_max={last.lambda_max!r} nothing was chosen. With lambda_max='auto', fit "
+        "chooses and says why."
+    )
 
 
 def _with_target(X, X_tgt, params):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import threading
 
 import numpy as np
@@ -336,3 +337,53 @@ def test_steps_that_can_not_be_are_refused(steps, said):
     with pytest.raises(TypeError, match=said) as caught:
         make_dann_pipeline(*steps)
     assert len(str(caught.value)) <= 600
+
+
+def test_the_cure_for_samplers_runs_as_printed(far):
+    imblearn = pytest.importorskip("imblearn")
+    smote = pytest.importorskip("imblearn.over_sampling").SMOTE
+    with pytest.raises(TypeError) as caught:
+        make_dann_pipeline(smote(), Recording())
+    found = re.search(r"with (sklearn\..*): (imblearn.*)\.$", str(caught.value))
+    switch, cure = (one.replace("...", "Recording(max_epochs=1)") for one in found.groups())
+    named = {
+        "imblearn": imblearn,
+        "SMOTE": smote,
+        **dict(zip(("X", "y", "X_tgt"), far, strict=True)),
+    }
+    with sklearn.config_context():
+        eval(switch)
+        fitted = eval(cure, globals() | named)
+    assert fitted.predict(far[2]).shape == (40,)
+
+
+def test_the_verdict_is_that_of_the_last_step(either, far):
+    X, y, X_tgt = far
+    pipe = make_dann_pipeline(StandardScaler(), max_epochs=1, random_state=0)
+    for name in ("verdict_", "adapted_"):
+        assert not hasattr(pipe, name)
+        with pytest.raises(AttributeError, match=f"{name}: it is not fitted yet. Call fit"):
+            getattr(pipe, name)
+    pipe.fit(X, y, X_tgt)
+    assert pipe.verdict_ == pipe[-1].verdict_ and pipe.adapted_ is pipe[-1].adapted_
+    assert pipe[1:].verdict_ == pipe.verdict_
+
+
+@pytest.mark.filterwarnings("ignore::skdann.SourceOnlyWarning")
+@pytest.mark.parametrize(
+    ("last", "target", "said"),
+    [
+        (DANNClassifier(lambda_max=0.5, max_epochs=1), True, "lambda_max=0.5 nothing was chosen"),
+        (DANNClassifier(max_epochs=1), False, "fit got no X_tgt"),
+        (LogisticRegression(), None, "LogisticRegression does not decide whether to adapt"),
+    ],
+    ids=["given", "no target", "another classifier"],
+)
+def test_without_a_verdict_the_pipeline_says_why(far, last, target, said):
+    X, y, X_tgt = far
+    pipe = DANNPipeline([("scale", StandardScaler()), ("last", last)])
+    pipe.fit(X, y, X_tgt if target else None)
+    for name in ("verdict_", "adapted_"):
+        assert not hasattr(pipe, name)
+        with pytest.raises(AttributeError, match=said):
+            getattr(pipe, name)

@@ -10,7 +10,8 @@ _MAX_ITEMS, _MAX_ITEM, _MAX_LIST = 10, 40, 140
 
 TAKE_TARGET_ALONG = (
     "Steps of a Pipeline transform X_tgt only in skdann.pipeline.make_dann_pipeline(step, ...), "
-    "or with metadata routing and make_pipeline(step, ..., transform_input=['X_tgt'])."
+    "or after sklearn.set_config(enable_metadata_routing=True) in "
+    "make_pipeline(step, ..., transform_input=['X_tgt'])."
 )
 
 
