@@ -1,9 +1,11 @@
 # The task runner. `make all` is what CI runs: the README's two commands, then every check.
 PYTHON ?= .venv/bin/python
 DOCUMENTS := README.md docs
+SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test lint format-check format types doctests build dist sdist-test
+.PHONY: all check readme test lint format-check format types doctests build dist sdist-test \
+	docs docs-fast browser
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -63,3 +65,18 @@ sdist-test:
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	tar --extract --strip-components=1 --directory="$$folder" --file=$$(ls dist/*.tar.gz); \
 	cd "$$folder"; "$$python" -m pytest $(TESTS)
+
+# The whole site, from nothing, in docs/_build/html: the examples of the pages run, then every script
+# of the gallery. It needs `pip install -e ".[docs]"` and no network. A warning is an error.
+docs:
+	$(PYTHON) -m pytest -q --doctest-glob='*.md' $(DOCUMENTS)
+	rm -rf docs/_build docs/auto_examples docs/api/*.rst docs/api/used_in
+	$(SPHINX) docs docs/_build/html
+
+# The same without running anything, and only the pages that changed.
+docs-fast:
+	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+
+# The site that `make docs` left, in a browser. It needs Debian's chromium and chromium-driver, and npm.
+browser:
+	$(PYTHON) -m pytest -q tests/browser
