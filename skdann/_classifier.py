@@ -1,12 +1,17 @@
 """`DANNClassifier`: parameters, documentation, and `fit` as the walk through the rooms."""
 
+from __future__ import annotations
+
 import copy
 import numbers
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -33,7 +38,13 @@ from skdann._training.fit_together import fit_together, train_on, work_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
+from skdann._typing import RandomState, Rows, Targets, checks_parameters
 from skdann.exceptions import SourceOnlyWarning, warn_caller
+from skdann.schedules import Schedule
+
+Scaling: TypeAlias = Literal["auto", "source", "both", "domain", "balanced", "denoised"] | None
+# Layer sizes of a part, or a module, or what makes one.
+Part: TypeAlias = int | Sequence[int] | torch.nn.Module | Callable[..., torch.nn.Module]
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
@@ -359,7 +370,21 @@ of these, default="auto"
     ['domain_accuracy', 'domain_loss', 'epoch', 'label_loss', 'lambda', 'lr', 'seconds']
     """
 
-    _recognition = None  # of source rows, if the networks scale them apart
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    batch_size_: int
+    n_domains_: int
+    n_iter_: int
+    lambda_max_: float
+    input_scaling_: str | None
+    adapted_: bool
+    verdict_: str
+    cv_results_: dict[str, Any]
+    history_: list[dict[str, Any]]
+    target_shares_: NDArray[np.float64] | None
+
+    _recognition: Any = None  # of source rows, if the networks scale them apart
 
     __metadata_request__fit = {"X_tgt": True, "groups": True}
     __metadata_request__partial_fit = {"X_tgt": True}
@@ -415,38 +440,42 @@ of these, default="auto"
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: Literal["identity", "logistic", "tanh", "relu", "gelu"] = "relu",
         *,
-        dropout=0.5,
-        feature_extractor=None,
-        label_predictor=(),
-        domain_classifier=(100,),
-        input_scaling="auto",
-        lambda_max="auto",
-        lambda_schedule="ramp",
-        conditioning=None,
-        domain_label_smoothing=0.0,
-        target_information=0.0,
-        label_shift=None,
-        optimizer="adam",
-        lr=0.001,
-        lr_schedule="constant",
-        weight_decay=0.0001,
-        batch_size="auto",
-        max_epochs="auto",
-        n_members=1,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        callbacks=None,
-        device="cpu",
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        dropout: float = 0.5,
+        feature_extractor: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
+        label_predictor: Part = (),
+        domain_classifier: Part = (100,),
+        input_scaling: Scaling | Sequence[Scaling] = "auto",
+        lambda_max: float | Literal["auto"] | Sequence[float] | NDArray[Any] = "auto",
+        lambda_schedule: Literal["ramp", "constant"] | Schedule = "ramp",
+        conditioning: Literal["multilinear"] | None = None,
+        domain_label_smoothing: float = 0.0,
+        target_information: float = 0.0,
+        label_shift: Literal["estimate"]
+        | Mapping[Any, float]
+        | Sequence[float]
+        | NDArray[Any]
+        | None = None,
+        optimizer: Literal["adam", "sgd"] | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 0.001,
+        lr_schedule: Literal["constant", "annealed"] | Schedule = "constant",
+        weight_decay: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        max_epochs: int | Literal["auto"] = "auto",
+        n_members: int = 1,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        device: str | torch.device = "cpu",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
@@ -481,8 +510,16 @@ of these, default="auto"
     # -- fitting -----------------------------------------------------------------------------
 
     @explains_argument_names()
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
+    @checks_parameters(skip_nested=True)
+    def fit(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        X_tgt: Targets | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit to labelled source rows and unlabelled target rows.
 
         Parameters
@@ -494,9 +531,10 @@ of these, default="auto"
         y : array-like of shape (n_source,)
             Labels of the source rows, of any type that can be sorted.
 
-        X_tgt : as `X` with n_target rows, or a tuple of such, default=None
-            Target rows, with the columns of `X`; a tuple has one element per target domain.
-            None trains on the source alone, with a `SourceOnlyWarning`.
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have and with its columns; a tuple has one
+            element per target domain. None trains on the source alone, with a
+            `SourceOnlyWarning`.
 
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in the label loss and in the domain loss.
@@ -508,6 +546,7 @@ of these, default="auto"
         Returns
         -------
         self : DANNClassifier
+            The fitted classifier.
 
         Raises
         ------
@@ -545,8 +584,17 @@ of these, default="auto"
         return self._set_fitted(trained, data, chosen, keep=earlier is not None)
 
     @explains_argument_names()
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, X_tgt=None, *, classes=None, sample_weight=None, total_rows=None):
+    @checks_parameters(skip_nested=True)
+    def partial_fit(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        X_tgt: Targets | None = None,
+        *,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        total_rows: int | None = None,
+    ) -> Self:
         """Train on, with one pass over a chunk of source rows.
 
         The weights and the state of the optimizer go on from the call before. Lambda and the
@@ -559,12 +607,21 @@ of these, default="auto"
 
         Parameters
         ----------
-        X, y, X_tgt, sample_weight : as in `fit`
-            A chunk. Every chunk may bring target rows of its own.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            The source rows of this chunk.
+
+        y : array-like of shape (n_source,)
+            Their labels.
+
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have. Every chunk may bring some of its own.
 
         classes : array-like of shape (n_classes,), default=None
             All labels that may ever come. Needed in the first call unless the first chunk has
             them all; later calls may repeat it.
+
+        sample_weight : array-like of shape (n_source,), default=None
+            Weights >= 0 of the source rows, in the label loss and in the domain loss.
 
         total_rows : int >= 1, default=None
             Source rows that all calls together will bring; rows that come in several passes
@@ -574,6 +631,7 @@ of these, default="auto"
         Returns
         -------
         self : DANNClassifier
+            The classifier, trained for one more pass.
 
         Raises
         ------
@@ -671,23 +729,23 @@ of these, default="auto"
     # -- the fitted classifier ---------------------------------------------------------------
 
     @property
-    def net_(self):
+    def net_(self) -> Any:
         """The skorch net that was trained."""
         check_is_fitted(self)
         return self._trained.net
 
     @property
-    def module_(self):
+    def module_(self) -> Any:
         """The trained torch module inside `net_`; a ModuleList for several members."""
         return self.net_.module_
 
     @property
-    def domain_recognition_(self):
+    def domain_recognition_(self) -> dict[str, float] | None:
         """The shares of "source" and "target" rows that are recognised as source rows; or None."""
         check_is_fitted(self)
         return None if self._recognition is None else dict(self._recognition.rates)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there is a trained net."""
         return hasattr(self, "_trained")
 
@@ -724,7 +782,7 @@ of these, default="auto"
             codes = None if found is None else torch.from_numpy(found)
         return self.net_.outputs(rows, of, *finish, domain=codes)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """Declare rows of more than two dimensions where a custom part can take them."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = self.feature_extractor is not None

@@ -1,9 +1,14 @@
 """`DANNClassifierCV`: candidates trained together on all folds, and the safe choice among them."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +18,7 @@ from skdann._choosing.cross_fit import expected_work
 from skdann._choosing.results_table import cv_results, lambda_path
 from skdann._choosing.signals import SIGNALS
 from skdann._choosing.workers import Workers
-from skdann._classifier import DANNClassifier, read_record
+from skdann._classifier import DANNClassifier, Scaling, read_record
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.splits import folds_of
 from skdann._prediction_mixin import DomainAdversarialMixin
@@ -22,6 +27,7 @@ from skdann._training.fit_together import fit_together, joined, work_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings, usual_scalings
 from skdann._training.share_estimates import with_known_shares
+from skdann._typing import RandomState, Rows, Targets, checks_parameters
 
 # Parameters that say how rows are read, or how fits follow each other: the same for all candidates.
 _NOT_CANDIDATES = {
@@ -59,7 +65,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     Parameters
     ----------
-    lambdas : array-like of float >= 0, default=(0, 0.03, 0.1, 0.3, 1.0)
+    lambdas : array-like of float >= 0 of shape (n_lambdas,), default=(0, 0.03, 0.1, 0.3, 1.0)
         Values of `lambda_max` to choose from. 0 is always added.
 
     input_scalings : list of {None, "source", "both", "domain"} or "auto", default="auto"
@@ -118,7 +124,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         Fitted on all rows; `predict` and the other methods are its own. An ensemble has the
         parameters of the chosen candidate and the networks of all.
 
-    cv_results_ : dict of ndarrays
+    cv_results_ : dict of ndarrays of shape (n_candidates,)
         One element per candidate, by the names of scikit-learn's searches: ``params``,
         ``param_<name>``; ``mean_test_<signal>``, ``std_test_<signal>``, ``rank_test_<signal>``
         and ``split<i>_test_<signal>`` for the signals ``reverse_validation``,
@@ -129,14 +135,24 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         scoring "safe"), ``gain_<signal>`` over the baseline with its standard
         ``error_<signal>``, and ``passes``, whether a candidate may replace the baseline.
 
-    lambda_path_ : dict of ndarrays
+    lambda_path_ : dict of ndarrays of shape (n_lambdas,)
         The candidates that differ from the chosen one in lambda only, by ascending lambda:
         ``lambda_max``, and the mean over the folds of the six signals.
 
     n_splits_ : int
         Number of folds.
 
-    classes_, n_features_in_, feature_names_in_, n_domains_ : as in `DANNClassifier`
+    classes_ : ndarray of shape (n_classes,)
+        The sorted labels.
+
+    n_features_in_ : int
+        Width of `X`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names, where `X` had names that are all strings.
+
+    n_domains_ : int
+        1 if no target was given, else 1 plus the number of target domains.
 
     See Also
     --------
@@ -171,6 +187,19 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     True
     """
 
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_domains_: int
+    adapted_: bool
+    verdict_: str
+    best_params_: dict[str, Any]
+    best_index_: int
+    best_estimator_: DANNClassifier
+    cv_results_: dict[str, Any]
+    lambda_path_: dict[str, NDArray[Any]]
+    n_splits_: int
+
     __metadata_request__fit = {"X_tgt": True, "groups": True}
 
     _parameter_constraints = {
@@ -188,18 +217,26 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     def __init__(
         self,
-        lambdas=(0, 0.03, 0.1, 0.3, 1.0),
-        input_scalings="auto",
+        lambdas: Sequence[float] | NDArray[Any] = (0, 0.03, 0.1, 0.3, 1.0),
+        input_scalings: Sequence[Scaling] | Literal["auto"] = "auto",
         *,
-        param_grid=None,
-        estimator=None,
-        cv=3,
-        scoring="safe",
-        refit="best",
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        param_grid: Mapping[str, Sequence[Any] | NDArray[Any]] | None = None,
+        estimator: DANNClassifier | None = None,
+        cv: Any = 3,
+        scoring: Literal[
+            "safe",
+            "reverse_validation",
+            "reverse_probability",
+            "info_max",
+            "confidence",
+            "agreement",
+            "source_accuracy",
+        ] = "safe",
+        refit: Literal["best", "ensemble"] = "best",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.lambdas = lambdas
         self.input_scalings = input_scalings
         self.param_grid = param_grid
@@ -212,14 +249,32 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.verbose = verbose
 
     @explains_argument_names()
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, X_tgt=None, *, sample_weight=None, groups=None):
+    @checks_parameters(skip_nested=False)
+    def fit(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        X_tgt: Targets | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Choose among the candidates and fit what was chosen.
 
         Parameters
         ----------
-        X, y, X_tgt, sample_weight : as in `DANNClassifier.fit`
-            Weights count in every fit, and in the accuracy on rows held out.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            Source rows.
+
+        y : array-like of shape (n_source,)
+            Labels of the source rows, of any type that can be sorted.
+
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have and with its columns; a tuple has one
+            element per target domain. They are in every fit.
+
+        sample_weight : array-like of shape (n_source,), default=None
+            Weights >= 0 of the source rows, in every fit and in the accuracy on rows held out.
 
         groups : array-like of shape (n_source,), default=None
             Groups of source rows, such as patients, for the folds and for `early_stopping`.
@@ -227,6 +282,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         Returns
         -------
         self : DANNClassifierCV
+            The fitted classifier.
 
         Raises
         ------

@@ -1,12 +1,22 @@
 """The methods of a fitted domain-adversarial classifier: labels, probabilities, embeddings."""
 
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skdann._typing import Rows, Targets, available_if
 
-def _saw_target(estimator):
+# Where rows are from: a name or a code for all of them, or a code for each.
+Domain: TypeAlias = Literal["target", "source"] | int | ArrayLike | None
+
+
+def _saw_target(estimator: Any) -> bool:
     """Tell whether the domain classifier has been trained."""
     check_is_fitted(estimator)
     if estimator.n_domains_ < 2:
@@ -30,12 +40,13 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     __metadata_request__transform = {"domain": True}
     __metadata_request__score = {"domain": True}
 
-    def predict(self, X, *, domain=None):
+    def predict(self, X: Rows, *, domain: Domain = None) -> NDArray[Any]:
         """Return the most probable label of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
         domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
             The domain of the rows. It matters only with ``input_scaling`` "domain" or "balanced". A
@@ -52,15 +63,16 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         codes = self._outputs(X, domain, "label_logits", lambda logits: logits.argmax(dim=1))
         return self.classes_[codes]
 
-    def predict_proba(self, X, *, domain=None):
+    def predict_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
         """Return the probability of each class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
@@ -69,90 +81,120 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         return self._outputs(X, domain, "label_logits", _softmax)
 
-    def predict_log_proba(self, X, *, domain=None):
+    def predict_log_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
         """Return the natural logarithm of `predict_proba`, exact for small probabilities.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
         float32 ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; values are 0 or less.
         """
         return self._outputs(X, domain, "label_logits", lambda logits: logits.log_softmax(dim=1))
 
-    def decision_function(self, X, *, domain=None):
+    def decision_function(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
         """Return the logits; for two classes the log-odds of ``classes_[1]``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
         float32 ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+            In the order of `classes_`. The largest is the predicted label; for two classes, a value
+            above 0 stands for ``classes_[1]``.
         """
         return self._outputs(X, domain, "label_logits", _decision)
 
-    def transform(self, X, *, domain=None):
+    def transform(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
         """Return the embedding, what the feature extractor makes of each row.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
         float32 ndarray of shape (n_samples, n_embedding)
+            The outputs of the last layer of the feature extractor.
         """
         return self._outputs(X, domain, "embedding")
 
-    def fit_transform(self, X, y, X_tgt=None, **fit_params):
+    def fit_transform(
+        self, X: Rows, y: ArrayLike, X_tgt: Targets | None = None, **fit_params: Any
+    ) -> NDArray[np.float32]:
         """Fit, and return the embedding of the source rows.
 
         Parameters
         ----------
-        X, y, X_tgt, **fit_params : as in `fit`
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            Source rows.
+
+        y : array-like of shape (n_source,)
+            Source labels.
+
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have; a tuple has one element per target domain.
+
+        **fit_params : dict
+            Further parameters of `fit`.
 
         Returns
         -------
         float32 ndarray of shape (n_source, n_embedding)
+            The outputs of the last layer of the feature extractor for the source rows.
         """
         return self.fit(X, y, X_tgt, **fit_params).transform(X, domain="source")
 
-    def score(self, X, y, sample_weight=None, *, domain=None):
+    def score(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        domain: Domain = None,
+    ) -> float:
         """Return the accuracy on labelled rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
         y : array-like of shape (n_samples,)
             True labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the mean, at least 0.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
         float in [0, 1]
+            Share of the rows whose label is predicted correctly.
         """
         return accuracy_score(y, self.predict(X, domain=domain), sample_weight=sample_weight)
 
     @available_if(_saw_target)
-    def predict_domain_proba(self, X, *, domain=None):
+    def predict_domain_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
         """Return the probability that a row is a target row, as the embedding shows it.
 
         A good adaptation leaves it near 0.5 for rows of both domains. Only after a `fit` with
@@ -161,9 +203,10 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, with the columns of `fit`.
 
-        domain : {"target", "source"}, int or array-like of int, default=None
-            See `predict`.
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from; see `predict`.
 
         Returns
         -------
@@ -174,7 +217,7 @@ class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """Declare sparse input and the float32 output of `transform`."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

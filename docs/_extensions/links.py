@@ -52,15 +52,10 @@ def exists(name):
 
 def show_as_code(app, env, node, contnode):
     """Return the text of a reference that has no page here, or None if it is a mistake."""
-    target = node.get("reftarget", "").removeprefix(".")
+    target = node.get("reftarget", "")
     if "site-packages" in (get_node_source(node) or ""):
         return nodes.literal("", contnode.astext())  # in a docstring inherited from scikit-learn
-    if node.get("refdomain") != "py":
-        return None
-    # numpydoc refers to properties by their names alone; they stand on the page of their class.
-    own = f"{node.get('py:module')}.{node.get('py:class')}.{target.split('.')[-1]}"
-    outside = target.split(".")[0] in OUTSIDE and exists(target)
-    return contnode if outside or (node.get("py:class") and exists(own)) else None
+    return contnode if target.split(".")[0] in OUTSIDE and exists(target) else None
 
 
 def setup(app):

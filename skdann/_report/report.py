@@ -164,9 +164,14 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
     ----------
     classifier : DANNClassifier, DANNClassifierCV or Pipeline that ends in one
         Fitted with target rows. Of a `DANNClassifierCV`, `best_estimator_` is reported.
-    X, y, X_tgt : as in `DANNClassifier.fit`
-        The rows that it was fitted on: at least 15 source rows with 3 or more of each class, and 15
-        rows of each target domain. Sample weights are not used.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+        The source rows that it was fitted on, at least 15, with 3 or more of each class. Sample
+        weights are not used.
+    y : array-like of shape (n_source,)
+        Their labels.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such
+        The target rows that it was fitted on, at least 15 of each target domain, of any type that
+        `X` may have.
     random_state : int, RandomState instance or None, default=0
         Determines the rows held out and the folds; also the clones, if the classifier's
         `random_state` is None.
@@ -185,6 +190,11 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
         If `classifier` is none of the three.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
+
+    See Also
+    --------
+    AdaptationReport : What is returned: every figure by its name.
+    skdann.metrics.proxy_a_distance : One of its figures, for any two sets of rows.
 
     Notes
     -----
