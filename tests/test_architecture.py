@@ -13,6 +13,7 @@ PACKAGE = Path(skdann.__file__).parent
 ROOMS = {
     "exceptions": set(),
     "schedules": set(),
+    "_typing": {"numpy", "sklearn"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "metrics": {"numpy", "scipy", "sklearn"},
     "_torch": {"numpy", "torch"},
@@ -20,7 +21,7 @@ ROOMS = {
     "_network": {"numpy", "scipy", "torch"},
     "_training": {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm"},
     "_choosing": {"numpy", "scipy", "sklearn", "joblib"},
-    "_prediction_mixin": {"sklearn"},
+    "_prediction_mixin": {"numpy", "sklearn"},
     "_classifier": {"numpy", "sklearn", "torch"},
     "_classifier_cv": {"numpy", "scipy", "sklearn"},
     "_report": {"numpy", "scipy", "sklearn"},

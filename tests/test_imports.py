@@ -66,7 +66,11 @@ def test_every_name_is_found_where_type_checkers_find_it():
 
 def test_every_public_module_is_a_submodule():
     folder = Path(skdann.__file__).parent
-    public = [path.stem for path in folder.iterdir() if not path.name.startswith(("_", "."))]
+    public = [
+        path.stem
+        for path in folder.iterdir()
+        if not path.name.startswith(("_", ".")) and path.name != "py.typed"
+    ]
     assert sorted(public) == list(skdann._SUBMODULES)
 
 
@@ -78,7 +82,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_the_version_is_a_literal():
-    """setuptools reads it from the source, without running the module."""
+    """The build reads it from the source, without running the module."""
     tree = ast.parse(Path(skdann.__file__).read_text())
     values = [
         node.value

@@ -1,0 +1,47 @@
+"""Types of public signatures, and scikit-learn's decorators with types that keep a signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import sklearn.base
+import sklearn.utils.metaestimators
+from numpy.typing import ArrayLike
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class SparseRows(Protocol):
+    """A sparse matrix or sparse array of SciPy."""
+
+    def toarray(self) -> Any:
+        """Return the rows as an ndarray."""
+
+
+# Data frames are array-like, as they can become an array.
+Rows: TypeAlias = ArrayLike | SparseRows
+# One target domain, or a tuple of several.
+Targets: TypeAlias = Rows | tuple[Rows, ...]
+RandomState: TypeAlias = int | np.random.RandomState | None
+
+
+def checks_parameters(*, skip_nested: bool) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator that checks the parameters of an estimator before a fit.
+
+    Parameters
+    ----------
+    skip_nested : bool
+        Whether estimators that `fit` itself makes and fits are trusted, and not checked.
+    """
+    decorate: Callable[[Method], Method] = sklearn.base._fit_context(
+        prefer_skip_nested_validation=skip_nested
+    )
+    return decorate
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Return scikit-learn's decorator for a method that exists if an estimator passes a check."""
+    decorate: Callable[[Method], Method] = sklearn.utils.metaestimators.available_if(check)
+    return decorate
