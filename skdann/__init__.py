@@ -39,6 +39,7 @@ _MODULE_OF = {
 
 _SUBMODULES = (
     "datasets",
+    "displays",
     "estimator_checks",
     "exceptions",
     "metrics",

@@ -25,8 +25,8 @@ class AlignedTarget(tuple):
 
     Parameters
     ----------
-    targets : tuple of {array-like, sparse matrix, DataFrame}
-        One element of shape (n_target, n_features) per target domain.
+    targets : tuple of {array-like, sparse matrix, DataFrame} of shape (n_target, n_features)
+        One element per target domain.
 
     source_folds : ndarray of int of shape (n_source,)
         The fold of each source row.
@@ -282,7 +282,7 @@ def adaptation_scoring(X_tgt=None):
     Returns
     -------
     dict of str to scorer
-        ``reverse_validation``, ``info_max`` and ``confidence``.
+        Scorers for ``reverse_validation``, ``info_max`` and ``confidence``.
 
     See Also
     --------
@@ -350,6 +350,11 @@ def choose_adaptation(cv_results):
     ValueError
         If a score is missing, or no candidate is without adaptation.
 
+    See Also
+    --------
+    adaptation_scoring : The scorers whose scores it compares.
+    skdann.DANNClassifierCV : The same choice without a search, with more evidence and faster.
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV
@@ -374,13 +379,13 @@ def choose_adaptation(cv_results):
             f"cv_results lacks {missing}. Search with scoring=adaptation_scoring((X_tgt,)); with "
             "metadata routing enabled, scoring=adaptation_scoring() will do."
         )
-    baseline = _first_without_adaptation(cv_results["params"])
+    baseline = first_without_adaptation(cv_results["params"])
     # One value for each candidate: the mean over the test folds.
     means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_GAIN}
     return choose_from_search(means, baseline).index
 
 
-def _first_without_adaptation(candidates):
+def first_without_adaptation(candidates):
     """Return the index of the first candidate that learns nothing from target rows.
 
     Names of parameters may have prefixes of steps, such as ``dannclassifier__lambda_max``.

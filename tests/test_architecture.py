@@ -28,9 +28,11 @@ ROOMS = {
     "model_selection": {"numpy", "sklearn"},
     "pipeline": {"sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch"},
+    "displays": {"numpy", "scipy", "sklearn", "matplotlib", "torch"},
     "__init__": set(),
 }
 OUTSIDE = {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm", "pandas", "joblib"}
+OUTSIDE |= {"matplotlib"}
 LAZILY = {"pandas"}  # where the user's rows are frames of it
 FILES = sorted(PACKAGE.rglob("*.py"))
 

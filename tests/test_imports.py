@@ -25,7 +25,7 @@ def run(code):
     assert result.returncode == 0, result.stderr
 
 
-WITHOUT_TORCH = ["datasets", "exceptions", "metrics", "model_selection", "schedules"]
+WITHOUT_TORCH = ["datasets", "displays", "exceptions", "metrics", "model_selection", "schedules"]
 
 
 def test_modules_without_torch_are_imported_without_it():

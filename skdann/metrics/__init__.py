@@ -16,6 +16,7 @@ function                           better  what it measures
 `corr_c`                           higher  the same, for classes of equal size
 `soft_neighborhood_density`        higher  how close target rows with similar predictions are
 `estimate_class_shares`                    class shares of the target, under label shift
+`feature_shift`                    lower   how much each column differs, of numbers, text and gaps
 =================================  ======  =======================================================
 
 For ``scoring=`` of searches and cross-validation, each score has a scorer of the same name, such as
@@ -30,6 +31,7 @@ guide compares all of them on 64 pairs of domains, in "Choosing without target l
 
 from skdann.metrics._class_shares import estimate_class_shares
 from skdann.metrics._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
+from skdann.metrics._feature_shift import feature_shift
 from skdann.metrics._importance import (
     WeightedScore,
     deep_embedded_validation,
@@ -81,6 +83,7 @@ __all__ = [
     "density_ratio_weights",
     "effective_sample_size",
     "estimate_class_shares",
+    "feature_shift",
     "importance_weighted_accuracy",
     "info_max",
     "maximum_mean_discrepancy",

@@ -44,6 +44,11 @@ or "X", default=None
         If a call passes as `X` the target that the scorer was built with, and the score does not
         depend on `X`.
 
+    See Also
+    --------
+    ScoredDomains : What a subclass computes its score from.
+    InfoMaxScorer : A scorer to look at as an example.
+
     Notes
     -----
     Inside a search pass ``X_tgt=(X_tgt,)`` to `fit`. If an array happens to have as many rows as
@@ -100,12 +105,13 @@ or "X", default=None
         y : array-like of shape (n_source,), default=None
             Their labels.
 
-        X_tgt : as `X` with n_target rows, or a tuple of such, default=None
-            Target rows. Not needed if the scorer was built with some.
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have. Not needed if the scorer was built with some.
 
         Returns
         -------
         float
+            The score; higher is better.
 
         Raises
         ------
@@ -160,6 +166,7 @@ or "X", default=None
         Returns
         -------
         sklearn.utils.metadata_routing.MetadataRequest
+            What scikit-learn's routing asks for.
         """
         request = super().get_metadata_routing()
         request.score.add_request(param="X_tgt", alias=True)
@@ -181,10 +188,13 @@ class ScoredDomains:
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or search
+        Of a search, its best estimator counts.
     X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features) or None
         Source rows; None if there are only target rows.
     y : array-like of shape (n_source,) or None
-    X_tgt : as `X` with n_target rows, or a tuple of such
+        Labels of the source rows.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such
+        Target rows, of any type that `X` may have.
     needed_by : str
         The score that needs the outputs, named in error messages.
 
@@ -193,8 +203,26 @@ class ScoredDomains:
     last : classifier
         The last step of a Pipeline, or the estimator itself.
     classes : ndarray of shape (n_classes,)
+        The classes in the order of the columns of `predict_proba`.
     used_source : bool
         Whether source rows, or an output for them, have been used so far.
+
+    See Also
+    --------
+    TargetScorer : Makes it, and passes it to ``_measure``.
+
+    Examples
+    --------
+    A scorer of one's own, the share of target rows that are predicted to be of class 1:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdann.metrics import TargetScorer
+    >>> class ShareOfOnes(TargetScorer):
+    ...     def _measure(self, domains):
+    ...         return (domains.target("predict") == 1).mean()
+    >>> clf = LogisticRegression().fit([[-1.0], [1.0]], [0, 1])
+    >>> ShareOfOnes()(clf, [[-1.0], [1.0]], [0, 1], X_tgt=[[-2.0], [3.0], [4.0], [5.0]])
+    0.75
     """
 
     def __init__(self, estimator, X, y, X_tgt, *, needed_by):
@@ -215,36 +243,95 @@ class ScoredDomains:
         return self.last.classes_
 
     def labels(self):
-        """Return `y` as an ndarray, or raise if there is none."""
+        """Return the source labels.
+
+        Returns
+        -------
+        ndarray of shape (n_source,)
+            The `y` that was passed.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
         self._check_source()
         if self._y is None:
             raise ValueError(f"{self._needed_by} needs the labels y of the source rows X.")
         return np.asarray(self._y)
 
     def is_class(self):
-        """Return `y` as a bool ndarray of shape (n_source, n_classes), True for the row's class."""
+        """Return which class each source row has.
+
+        Returns
+        -------
+        bool ndarray of shape (n_source, n_classes)
+            True in the column of the row's label; columns are in the order of `classes`.
+        """
         return self.labels()[:, np.newaxis] == np.asarray(self.classes)[np.newaxis, :]
 
     def source(self, method):
-        """Return the output of a method of the estimator for the source rows."""
+        """Return the output of a method of the estimator for the source rows.
+
+        Parameters
+        ----------
+        method : str
+            Its name, such as "predict_proba".
+
+        Returns
+        -------
+        ndarray of shape (n_source,) or (n_source, n_outputs)
+            What the method returns.
+        """
         self._check_source()
         self.used_source = True
         return self._once(("source", method), lambda: self._call(method, self._rows_source, 0))
 
     def target(self, method):
-        """Return the output of a method of the estimator for the rows of all target domains."""
+        """Return the output of a method of the estimator for the rows of all target domains.
+
+        Parameters
+        ----------
+        method : str
+            Its name, such as "predict_proba".
+
+        Returns
+        -------
+        ndarray of shape (n_target,) or (n_target, n_outputs)
+            What the method returns, of one domain after the other.
+        """
         return self._once(("target", method), lambda: self._call_on_targets(method))
 
     def rows(self):
-        """Return source rows and target rows, transformed by the steps before the last."""
+        """Return source rows and target rows, transformed by the steps before the last.
+
+        Returns
+        -------
+        source : {array-like, sparse matrix, DataFrame} of shape (n_source, n_columns)
+            The source rows as they reach the last step.
+        target : {array-like, sparse matrix, DataFrame} of shape (n_target, n_columns)
+            Those of all target domains, one after the other.
+        """
         self._check_source()
         self.used_source = True
-        return self._rows_source, self._once("rows", lambda: _stack(self._rows_target))
+        return self._rows_source, self._once("rows", lambda: stacked_rows(self._rows_target))
 
     def features(self, space):
-        """Return source rows and target rows in a space, "embedding" or "input".
+        """Return source rows and target rows in the space of the embedding or of the inputs.
 
         A classifier without `transform` has no embedding; its inputs are returned.
+
+        Parameters
+        ----------
+        space : {"embedding", "input"}
+            What to return.
+
+        Returns
+        -------
+        source : {array-like, sparse matrix, DataFrame} of shape (n_source, n_columns)
+            Embedding or inputs of the source rows.
+        target : {array-like, sparse matrix, DataFrame} of shape (n_target, n_columns)
+            Those of all target domains, one after the other.
         """
         if space not in ("embedding", "input"):
             raise ValueError(f'space must be "embedding" or "input", got {space!r}.')
@@ -267,7 +354,7 @@ class ScoredDomains:
         outputs = []
         for rows, code in zip(self._rows_target, codes, strict=True):
             outputs.append(self._call(method, rows, code))
-        return _stack(outputs)
+        return stacked_rows(outputs)
 
     def _call(self, method, rows, code):
         """Call a method of the last step; code 0 is the source, None an unknown target."""
@@ -296,7 +383,7 @@ def _through(steps, rows):
     return rows
 
 
-def _stack(parts):
+def stacked_rows(parts):
     """Concatenate tables of one kind: sparse, pandas, polars or array-like."""
     if len(parts) == 1:
         return parts[0]

@@ -1,0 +1,101 @@
+"""The rows of a figure: drawn at random, as an estimator or its classifier sees them."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skdann.metrics._scorer_base import ScoredDomains
+
+
+def as_tuple(X_tgt):
+    """Return the target domains as a tuple."""
+    return X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)
+
+
+def n_rows_of(X_tgt):
+    """Return the number of rows of all target domains together."""
+    return sum(_num_samples(one) for one in as_tuple(X_tgt))
+
+
+def classifier_of(estimator):
+    """Return the last step of a Pipeline or search, or the estimator itself, if it is fitted."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+        estimator = getattr(estimator, "best_estimator_", estimator)
+    check_is_fitted(estimator)
+    return estimator
+
+
+def chooser_of(estimator):
+    """Return what has chosen among candidates: as `classifier_of`, but a DANNClassifierCV stays."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "best_estimator_") and not hasattr(estimator, "adapted_"):
+            estimator = estimator.best_estimator_
+        else:
+            check_is_fitted(estimator)
+            return estimator
+
+
+def labels_of(y, X, argument):
+    """Return labels as an ndarray, of several targets one after the other, or raise."""
+    parts = y if isinstance(y, tuple) else (y,)
+    labels = np.concatenate([np.asarray(part).ravel() for part in parts])
+    if len(labels) != n_rows_of(X):
+        raise ValueError(
+            f"{argument} has {len(labels)} labels, but there are {n_rows_of(X)} rows. Pass a label "
+            "for each row, in the same order."
+        )
+    return labels
+
+
+def drawn(X, most, generator):
+    """Return at most so many rows of one or several domains, and which they are.
+
+    Parameters
+    ----------
+    X : rows, or tuple of rows
+        At least one row is drawn of each element of a tuple.
+    most : int
+    generator : numpy Generator
+
+    Returns
+    -------
+    rows : as `X`
+    which : int64 ndarray
+        Positions, of a tuple in its elements one after the other.
+    """
+    if most < 1:
+        raise ValueError(f"at most {most} rows are to be drawn: pass a number of at least 1.")
+    parts = as_tuple(X)
+    sizes = [_num_samples(part) for part in parts]
+    rows, which, before = [], [], 0
+    for part, size in zip(parts, sizes, strict=True):
+        share = max(1, round(min(most, sum(sizes)) * size / sum(sizes)))
+        chosen = np.sort(generator.permutation(size)[:share])
+        part = part.tocsr() if sparse.issparse(part) else part
+        rows.append(part if len(chosen) == size else _safe_indexing(part, chosen))
+        which.append(before + chosen)
+        before += size
+    return tuple(rows) if isinstance(X, tuple) else rows[0], np.concatenate(which)
+
+
+def seen_by(estimator, X_src, X_tgt, y_src=None, *, needed_by):
+    """Return the outputs of a fitted estimator for rows of both domains, as `ScoredDomains`."""
+    targets = as_tuple(X_tgt)
+    if X_src is None or not targets or any(one is None for one in targets):
+        raise ValueError(f"{needed_by} compares two domains: pass rows as X_src and as X_tgt.")
+    classifier_of(estimator)  # raises if it is not fitted
+    return ScoredDomains(estimator, X_src, y_src, X_tgt, needed_by=needed_by)
+
+
+def as_matrix(rows):
+    """Return rows as a matrix or CSR; rows of more dimensions, such as images, become flat."""
+    if sparse.issparse(rows):
+        return sparse.csr_array(rows)
+    rows = np.asarray(rows)
+    return rows.reshape(len(rows), -1)
