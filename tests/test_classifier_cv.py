@@ -52,7 +52,7 @@ def test_it_stays_with_the_baseline_where_there_is_no_shift(blobs):
     assert not fitted.adapted_
     assert fitted.best_params_ == {"input_scaling": None, "lambda_max": 0.0}
     assert fitted.best_index_ == 0
-    assert "without adaptation" in fitted.verdict_
+    assert "trained on the source alone" in fitted.verdict_
 
 
 def test_what_is_chosen_is_fitted_as_it_would_be_by_itself(adapted, tilted_digits):

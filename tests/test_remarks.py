@@ -1,11 +1,16 @@
 """What a verdict says: one class for all rows, a yardstick, and what came closest."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from torch import nn
 
 from skdann import DANNClassifier, DANNClassifierCV, OneClassWarning
 from skdann._choosing.remarks import only_class
+from skdann._choosing.rule import choose_by_signal
+from skdann._choosing.verdict import verdict_by_signal
 
 SETTINGS = {"max_epochs": 30, "lr": 0.01, "random_state": 0}
 
@@ -30,7 +35,7 @@ def test_other_units_are_adapted_to_and_the_collapse_is_said(other_units):
     clf = DANNClassifier(**SETTINGS).fit(X, y, X_tgt)
     assert clf.adapted_ and clf.score(X_tgt, y_tgt) > 0.9
     assert "Without adaptation it would predict one class" in clf.verdict_
-    assert "Its expected gain in target accuracy is +" in clf.verdict_
+    assert "its gain in target accuracy is +" in clf.verdict_
     alone = DANNClassifier(lambda_max=0, **SETTINGS).fit(X, y, X_tgt)
     assert alone.score(X_tgt, y_tgt) < 0.4
 
@@ -69,8 +74,10 @@ def test_where_nothing_is_gained_the_closest_is_named():
     clf = DANNClassifier(**SETTINGS).fit(X, y, X_tgt)
     assert not clf.adapted_
     needed = "refused because more than 2.5 points are needed"
-    for said in ("Not adapted", "comes closest", needed, "Evidence: reverse validation"):
+    for said in ("Not adapted", "comes closest", needed, "(reverse validation): ", "What next"):
         assert said in clf.verdict_
+    cure = re.search(r"all the same, with (DANNClassifier\(.*\))\. See", clf.verdict_).group(1)
+    assert eval(cure).fit(X, y, X_tgt).predict(X_tgt).shape == (300,)
 
 
 def test_a_linear_model_that_does_better_is_recommended():
@@ -92,3 +99,20 @@ def test_rows_that_are_no_table_have_no_yardstick():
         **{**SETTINGS, "max_epochs": 2},
     )
     assert "logistic regression" not in clf.fit(images, y, targets).verdict_
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        (
+            [0.5, 0.4],
+            "Not adapted: your model is lambda_max=0.0, the network trained on the source",
+        ),
+        ([0.5, 0.7], "Adapted: lambda_max=1.0 has the best agreement, 0.700; lambda_max=0.0, the"),
+    ],
+)
+def test_a_choice_by_one_signal_says_who_stays_or_goes(means, said):
+    signals = SimpleNamespace(of_fold={"agreement": np.array(means)[:, np.newaxis]})
+    choice = choose_by_signal(signals, "agreement")
+    names = ["lambda_max=0.0", "lambda_max=1.0"]
+    assert verdict_by_signal(choice, signals, "agreement", names).startswith(said)

@@ -4,17 +4,21 @@ import numpy as np
 
 from skdann._choosing import gain_model
 
-# How a signal's gain is said: its name, what it is multiplied by, and its unit.
+# How a signal's gain is said: what it measures, what it is multiplied by, digits and unit.
 _SAID = {
-    "reverse_validation": ("reverse validation", 100, "points"),
-    "reverse_probability": ("reverse probability", 100, "points"),
-    "info_max": ("information", 1, "nats"),
-    "agreement": ("agreement with the other candidates", 100, "points"),
+    "reverse_validation": (
+        "how often a network that learns its target predictions finds source labels again "
+        "(reverse validation)",
+        (100, 1, " points"),
+    ),
+    "reverse_probability": ("with how much probability", (100, 1, " points")),
+    "info_max": ("how sure and varied its target predictions are (information)", (1, 2, "")),
+    "agreement": ("how well they agree with the mean of all settings", (100, 1, " points")),
 }
 
 
 def verdict_of(choice, signals, names):
-    """Return what was decided, how sure it is, and what came closest.
+    """Return what was decided, how sure it is, what came closest, and what to do next.
 
     Parameters
     ----------
@@ -28,49 +32,58 @@ def verdict_of(choice, signals, names):
     if best == 0:
         return _not_adapted(choice, signals, names)
     others = len(choice.ranking) - 1
-    also = f" {others} more would do too." if others else ""
+    also = f" Other settings that are good enough: {others}." if others else ""
     return (
-        f"Adapted: {names[best]} replaces {names[0]}. {_gain(choice, best)} "
-        f"{_evidence(signals, best)}{also}"
+        f"Adapted: {names[best]} replaces {names[0]}, the network trained on the source alone. "
+        f"{_gain(choice, best)} {_evidence(signals, best)}{also} How far to trust this: "
+        "'When does it help?' in the user guide."
     )
 
 
 def _not_adapted(choice, signals, names):
-    stays = f"Not adapted: {names[0]} stays, without adaptation."
+    stays = f"Not adapted: your model is the network trained on the source alone, {names[0]}."
     if len(names) == 1:
-        return f"{stays} There is no other candidate."
+        return f"{stays} There is no other setting to choose."
     closest = 1 + int(np.argmax(choice.expected[1:]))
     if choice.expected[closest] > gain_model.LEAST_GAIN:
-        refused = (
-            f"more than {100 * gain_model.LEAST_BOUND:g} points in nine of ten cases is needed"
-        )
+        refused = f"more than {100 * gain_model.LEAST_BOUND:g} in nine of ten cases is needed"
     else:
         refused = f"more than {100 * gain_model.LEAST_GAIN:g} points are needed"
     return (
-        f"{stays} {names[closest]} comes closest. {_gain(choice, closest)} It is refused because "
-        f"{refused}. {_evidence(signals, closest)} A few labelled target rows would show more than "
-        "any evidence without labels; give a lambda_max to adapt all the same."
+        f"{stays} {names[closest]} comes closest. {_gain(choice, closest)} It was refused because "
+        f"{refused}. {_evidence(signals, closest)} What next: label a few target rows and compare "
+        f"both on them, or adapt all the same, with DANNClassifier({names[closest]}). See "
+        "'Not adapted: what now?' in the user guide."
     )
 
 
 def _gain(choice, i):
     return (
-        f"Its expected gain in target accuracy is {100 * choice.expected[i]:+.1f} points, in nine "
-        f"of ten such cases more than {100 * choice.bound[i]:+.1f}."
+        "Estimated without target labels, its gain in target accuracy is "
+        f"{100 * choice.expected[i]:+.1f} points, and in nine of ten such cases more than "
+        f"{100 * choice.bound[i]:+.1f}."
     )
 
 
 def _evidence(signals, i):
     said = []
-    for name, (words, factor, unit) in _SAID.items():
-        gain, error = signals.gains[name][i], signals.errors[name][i]
-        digits = 1 if factor > 1 else 2
-        said.append(f"{words} {factor * gain:+.{digits}f} {unit} (+-{factor * error:.{digits}f})")
-    return f"Evidence: {', '.join(said)}."
+    for name, (words, (factor, digits, unit)) in _SAID.items():
+        gain, error = factor * signals.gains[name][i], factor * signals.errors[name][i]
+        said.append(f"{words}: {gain:+.{digits}f}{unit} (+-{error:.{digits}f})")
+    return f"Evidence, compared with the source-only network: {'; '.join(said)}."
 
 
 def verdict_by_signal(choice, signals, name, names):
     """Return what was decided by a single signal."""
     means = signals.of_fold[name].mean(axis=1)
     best = choice.index
-    return f"{names[best]} has the best {name}, {means[best]:.3f}; {names[0]} has {means[0]:.3f}."
+    alone = f"{names[0]}, the network trained on the source alone"
+    if best == 0:
+        return (
+            f"Not adapted: your model is {alone}. Its {name} is {means[0]:.3f}, and no other "
+            "setting has more."
+        )
+    return (
+        f"Adapted: {names[best]} has the best {name}, {means[best]:.3f}; {alone}, has "
+        f"{means[0]:.3f}."
+    )
