@@ -1,3 +1,3 @@
-"""Pytest takes the pages of this folder, and no script: neither settings nor what a build copied."""
+"""Pytest takes the pages of this folder, but neither settings nor what a build copied."""
 
 collect_ignore_glob = ["*.py", "_build/*", "auto_examples/*"]

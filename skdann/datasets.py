@@ -1,19 +1,47 @@
 """Small made shifts, for docs and tests: labelled source rows, and target rows that moved."""
 
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images, make_moons
 from sklearn.utils import check_random_state
 
+from skdann._typing import RandomState
+
 __all__ = [
     "make_blended_digits",
+    "make_hospitals",
     "make_rotated_moons",
     "make_shifted_column",
     "make_tilted_digits",
 ]
 
+# Of each measurement: mean and standard deviation in hospital A; how it moves with the severity of
+# the disease, and its noise, both in these deviations; and how far hospital B's devices are off.
+_MEASUREMENTS = {
+    "blood_pressure": (128.0, 16.0, 0.6, 0.8, 2.0),
+    "cholesterol": (5.2, 0.9, 0.7, 0.7, -2.0),
+    "max_pulse": (145.0, 20.0, -0.8, 0.6, 2.0),
+    "crp": (2.4, 0.8, 0.9, 0.44, -2.0),
+    "glucose": (5.8, 1.1, 0.7, 0.7, 2.0),
+    "haemoglobin": (14.1, 1.3, -0.6, 0.8, 2.0),
+}
 
-def make_rotated_moons(n_samples=300, *, rotation=35.0, noise=0.05, random_state=None):
+# Source rows, source labels, target rows, target labels.
+Domains: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+def make_rotated_moons(
+    n_samples: int = 300,
+    *,
+    rotation: float = 35.0,
+    noise: float = 0.05,
+    random_state: RandomState = None,
+) -> Domains:
     """Make two interleaved half circles, turned in the target domain.
 
     The toy problem of [1]_: the target rows are a fresh draw of the same moons, rotated around the
@@ -40,6 +68,11 @@ def make_rotated_moons(n_samples=300, *, rotation=35.0, noise=0.05, random_state
         Target rows.
     y_tgt : ndarray of shape (n_samples,)
         Target labels, 0 or 1: for scoring only.
+
+    See Also
+    --------
+    make_shifted_column : A shift that one column gives away.
+    make_tilted_digits : The same kind of shift, of pictures.
 
     References
     ----------
@@ -73,7 +106,7 @@ def make_rotated_moons(n_samples=300, *, rotation=35.0, noise=0.05, random_state
     return 2 * (X_src - centre), y_src, 2 * (X_tgt - centre) @ turn, y_tgt
 
 
-def make_shifted_column(n_samples=500, random_state=None):
+def make_shifted_column(n_samples: int = 500, random_state: RandomState = None) -> Domains:
     """Make a signal column, and a column that tells nothing but the domain.
 
     Source rows are ``[t, 0]`` and target rows ``[t, 1]`` with t uniform in [0, 1); the label is
@@ -98,6 +131,10 @@ def make_shifted_column(n_samples=500, random_state=None):
     y_tgt : ndarray of shape (n_samples,)
         Target labels, 0 or 1: for scoring only.
 
+    See Also
+    --------
+    make_rotated_moons : A shift of both columns.
+
     Examples
     --------
     >>> from skdann.datasets import make_shifted_column
@@ -120,7 +157,9 @@ def make_shifted_column(n_samples=500, random_state=None):
     return X_src, (signal_src > 0.5).astype(int), X_tgt, (signal_tgt > 0.5).astype(int)
 
 
-def make_tilted_digits(*, rotation=20.0, n_source=900, random_state=None):
+def make_tilted_digits(
+    *, rotation: float = 20.0, n_source: int = 900, random_state: RandomState = None
+) -> Domains:
     """Tilt handwritten digits in the target domain.
 
     The 1,797 digits of :func:`sklearn.datasets.load_digits` are split at random; the target's
@@ -146,6 +185,10 @@ def make_tilted_digits(*, rotation=20.0, n_source=900, random_state=None):
     y_tgt : ndarray of shape (1797 - n_source,)
         Target labels, 0 to 9: for scoring only.
 
+    See Also
+    --------
+    make_blended_digits : A harder shift of the same digits.
+
     Examples
     --------
     >>> from skdann.datasets import make_tilted_digits
@@ -166,7 +209,7 @@ def make_tilted_digits(*, rotation=20.0, n_source=900, random_state=None):
     return images_src.reshape(n_source, -1), y_src, images_tgt.reshape(len(y_tgt), -1), y_tgt
 
 
-def make_blended_digits(*, n_source=900, random_state=None):
+def make_blended_digits(*, n_source: int = 900, random_state: RandomState = None) -> Domains:
     """Blend handwritten digits into colour photographs in the target domain.
 
     The recipe that makes MNIST-M of MNIST [1]_, at the size of
@@ -193,6 +236,10 @@ def make_blended_digits(*, n_source=900, random_state=None):
     y_tgt : ndarray of shape (1797 - n_source,)
         Target labels, 0 to 9: for scoring only.
 
+    See Also
+    --------
+    make_tilted_digits : An easier shift of the same digits.
+
     References
     ----------
     .. [1] Ganin, Y., Ustinova, E., Ajakan, H., Germain, P., Larochelle, H., Laviolette, F.,
@@ -211,6 +258,71 @@ def make_blended_digits(*, n_source=900, random_state=None):
     patches = _random_patches(len(images_tgt), images_tgt.shape[1], random_state)
     X_src = np.repeat(images_src[:, np.newaxis], 3, axis=1)
     return X_src, y_src, np.abs(patches - images_tgt[:, np.newaxis]), y_tgt
+
+
+def make_hospitals(n_samples=1000, *, random_state=None):
+    """Make the patients of two hospitals, whose devices measure differently, as DataFrames.
+
+    Patients are as ill in both hospitals, and about half of them are sick. The devices of the
+    target's hospital are off: each of the six measurements is two standard deviations too high or
+    too low. Its patients are four years older, and lack more values of one column. Needs pandas.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Patients per hospital.
+    random_state : int, RandomState instance or None, default=None
+        Determines both draws. Pass an int for the same patients at every call.
+
+    Returns
+    -------
+    X_src : DataFrame of shape (n_samples, 10)
+        The source's patients: age in years, six measurements, and three columns of text (``sex``,
+        ``chest_pain`` and ``smoker``). ``cholesterol`` and ``smoker`` have missing values.
+    y_src : Series of shape (n_samples,)
+        The source's diagnoses, "healthy" or "sick".
+    X_tgt : DataFrame of shape (n_samples, 10)
+        The target's patients.
+    y_tgt : Series of shape (n_samples,)
+        The target's diagnoses: for scoring only.
+
+    Examples
+    --------
+    >>> from skdann.datasets import make_hospitals
+    >>> X_src, y_src, X_tgt, y_tgt = make_hospitals(random_state=0)
+    >>> X_src[["age", "crp", "chest_pain", "smoker"]].head(3).round(1)
+        age  crp chest_pain smoker
+    0  68.0  3.8    typical    yes
+    1  66.0  2.3   atypical    yes
+    2  53.0  2.4    typical    yes
+    """
+    random_state = check_random_state(random_state)
+    source = _patients(n_samples, random_state, age=54, off=0.0, no_cholesterol=0.05)
+    target = _patients(n_samples, random_state, age=58, off=1.0, no_cholesterol=0.25)
+    return *source, *target
+
+
+def _patients(n, random_state, *, age, off, no_cholesterol):
+    """Return patients as a DataFrame, and their diagnoses as a Series."""
+    import pandas as pd
+
+    severity = random_state.normal(size=n)
+    columns = {
+        "age": (age + 4 * severity + random_state.normal(0, 12, size=n)).clip(18, 95).round()
+    }
+    for name, (mean, deviation, slope, noise, drift) in _MEASUREMENTS.items():
+        reading = slope * severity + random_state.normal(0, noise, size=n) + off * drift
+        columns[name] = (mean + deviation * reading).round(2)
+    columns["sex"] = random_state.choice(["female", "male"], size=n)
+    pain = np.digitize(severity + random_state.normal(size=n), [-0.5, 0.5])
+    columns["chest_pain"] = np.array(["none", "atypical", "typical"])[pain]
+    smokes = random_state.uniform(size=n) < 1 / (1 + np.exp(-severity))
+    columns["smoker"] = np.where(smokes, "yes", "no")
+    X = pd.DataFrame(columns)
+    X["cholesterol"] = X["cholesterol"].mask(random_state.uniform(size=n) < no_cholesterol)
+    X["smoker"] = X["smoker"].mask(random_state.uniform(size=n) < 0.1)
+    sick = severity + random_state.normal(0, 0.3, size=n) > 0
+    return X, pd.Series(np.where(sick, "sick", "healthy"), name="diagnosis")
 
 
 def _split_digits(n_source, random_state):

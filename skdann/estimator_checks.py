@@ -15,10 +15,14 @@ Nor does it ever pass a target. `with_target` lets scikit-learn's checks train t
     )
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import pickle
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +50,7 @@ EXPECTED_FAILED_CHECKS = {
 """The ledger: scikit-learn's checks that can't pass, each with its reason."""
 
 
-def with_target(estimator):
+def with_target(estimator: Any) -> Any:
     """Return an estimator like the given one that takes `X` as its target if it gets none.
 
     scikit-learn's checks call ``fit(X, y)``. For a domain-adversarial estimator that is the
@@ -63,6 +67,10 @@ def with_target(estimator):
     estimator : object
         Unfitted, with the same parameters. Its class derives from that of `estimator`, and
         ``WithTarget`` is added to the name. It can be cloned and pickled.
+
+    See Also
+    --------
+    check_domain_adversarial_estimator : Checks that pass a target themselves.
 
     Examples
     --------
@@ -109,13 +117,17 @@ def _blank_with_target(base):
     return cls.__new__(cls)
 
 
-def domain_adversarial_checks():
+def domain_adversarial_checks() -> list[Callable[[Any], None]]:
     """Return the checks, functions of one argument: an unfitted `DANNClassifier`.
 
     Returns
     -------
     list of callable
         Each raises an AssertionError that says what is wrong.
+
+    See Also
+    --------
+    check_domain_adversarial_estimator : Runs them all.
 
     Examples
     --------
@@ -139,7 +151,7 @@ def domain_adversarial_checks():
     ]
 
 
-def check_domain_adversarial_estimator(estimator):
+def check_domain_adversarial_estimator(estimator: Any) -> None:
     """Run all of `domain_adversarial_checks` on clones of `estimator`.
 
     Parameters
@@ -152,12 +164,32 @@ def check_domain_adversarial_estimator(estimator):
     ------
     AssertionError
         At the first check that fails.
+
+    See Also
+    --------
+    domain_adversarial_checks : The checks one by one, for pytest.
+    with_target : To run scikit-learn's own checks with a target.
+
+    Examples
+    --------
+    For a class derived from `DANNClassifier` (it takes some ten seconds)::
+
+        check_domain_adversarial_estimator(MyClassifier(lambda_max=1.0))
+
+    What a check says of a classifier that does not adapt:
+
+    >>> from skdann import DANNClassifier
+    >>> from skdann.estimator_checks import check_domain_adversarial_estimator
+    >>> check_domain_adversarial_estimator(DANNClassifier(lambda_max=0, max_epochs=5))
+    ... # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: ...
     """
     for check in domain_adversarial_checks():
         check(clone(estimator))
 
 
-def check_lambda_zero_is_source_only(estimator):
+def check_lambda_zero_is_source_only(estimator: Any) -> None:
     """Lambda 0 with a target, and no target at all, predict the same to the last bit."""
     X, y, X_tgt, _ = _moons()
     watched = _short(estimator, lambda_max=0).fit(X, y, X_tgt)
@@ -169,7 +201,7 @@ def check_lambda_zero_is_source_only(estimator):
     _assert_same(watched.transform(X_tgt), alone.transform(X_tgt))
 
 
-def check_lambda_changes_the_features(estimator):
+def check_lambda_changes_the_features(estimator: Any) -> None:
     """Lambda 1 gives another embedding than lambda 0."""
     X, y, X_tgt, _ = _moons()
     embeddings = [
@@ -179,7 +211,7 @@ def check_lambda_changes_the_features(estimator):
     assert not np.allclose(*embeddings, rtol=1e-3), "lambda_max has no effect on the embedding"
 
 
-def check_domain_classifier_is_alive(estimator):
+def check_domain_classifier_is_alive(estimator: Any) -> None:
     """With lambda 0 the domain classifier tells shifted domains apart: it learns."""
     X, y, X_tgt, _ = make_shifted_column(n_samples=200, random_state=0)
     fitted = _short(estimator, lambda_max=0).fit(X, y, X_tgt)
@@ -189,7 +221,7 @@ def check_domain_classifier_is_alive(estimator):
     assert fitted.history_[-1]["domain_loss"] < 0.9 * np.log(2)
 
 
-def check_shifted_column_is_unlearned(estimator):
+def check_shifted_column_is_unlearned(estimator: Any) -> None:
     """A linear unit that starts with equal weights drops the column that only names the domain."""
     X, y, X_tgt, _ = make_shifted_column(n_samples=500, random_state=0)
     unit = torch.nn.Linear(2, 1)
@@ -204,7 +236,7 @@ def check_shifted_column_is_unlearned(estimator):
     assert shifted < 0.15 * signal, f"weights {signal:.3f} (signal), {shifted:.3f} (shifted)"
 
 
-def check_moons_gain(estimator):
+def check_moons_gain(estimator: Any) -> None:
     """On the paper's moons, turned by 35 degrees, the target gains from adaptation."""
     gains = []
     for seed in range(3):
@@ -217,7 +249,7 @@ def check_moons_gain(estimator):
     assert np.median(gains) > 0.02, f"gains over three draws: {np.round(gains, 3)}"
 
 
-def check_target_row_order_and_type(estimator):
+def check_target_row_order_and_type(estimator: Any) -> None:
     """A tuple of one target is that target; lists and float64 mean what arrays mean."""
     X, y, X_tgt, _ = _moons()
     expected = _short(estimator).fit(X, y, X_tgt).predict_proba(X)
@@ -225,7 +257,7 @@ def check_target_row_order_and_type(estimator):
         _assert_same(_short(estimator).fit(X, y, other).predict_proba(X), expected)
 
 
-def check_domains_of_very_different_size(estimator):
+def check_domains_of_very_different_size(estimator: Any) -> None:
     """One target row, and ten times as many target as source rows, both train."""
     X, y, X_tgt, _ = _moons()
     many = np.tile(X_tgt, (10, 1))
@@ -234,14 +266,14 @@ def check_domains_of_very_different_size(estimator):
         assert np.isfinite(proba).all()
 
 
-def check_batch_larger_than_data(estimator):
+def check_batch_larger_than_data(estimator: Any) -> None:
     """A batch larger than either domain still trains."""
     X, y, X_tgt, _ = _moons()
     fitted = _short(estimator, batch_size=10_000, max_epochs=100).fit(X, y, X_tgt[:50])
     assert fitted.history_[-1]["label_loss"] < fitted.history_[0]["label_loss"]
 
 
-def check_copies_predict_the_same(estimator):
+def check_copies_predict_the_same(estimator: Any) -> None:
     """A pickle and a deep copy predict as the fitted estimator does; a clone is unfitted."""
     X, y, X_tgt, _ = _moons()
     fitted = _short(estimator).fit(X, y, X_tgt)
@@ -251,7 +283,7 @@ def check_copies_predict_the_same(estimator):
     assert not hasattr(clone(fitted), "classes_")
 
 
-def check_fit_twice_equals_once(estimator):
+def check_fit_twice_equals_once(estimator: Any) -> None:
     """A second fit forgets the first."""
     X, y, X_tgt, _ = _moons()
     once = _short(estimator).fit(X, y, X_tgt)
@@ -261,7 +293,7 @@ def check_fit_twice_equals_once(estimator):
     assert twice.n_iter_ == epochs == len(twice.history_)
 
 
-def check_global_random_state_untouched(estimator):
+def check_global_random_state_untouched(estimator: Any) -> None:
     """`fit` neither uses nor changes the global random state of numpy and torch."""
     X, y, X_tgt, _ = _moons()
     results = []
@@ -275,7 +307,7 @@ def check_global_random_state_untouched(estimator):
     _assert_same(*results)
 
 
-def check_rejected_call_changes_nothing(estimator):
+def check_rejected_call_changes_nothing(estimator: Any) -> None:
     """After bad input the estimator predicts as before, and has no new attribute."""
     X, y, X_tgt, _ = _moons()
     fitted = _short(estimator).fit(X, y, X_tgt)

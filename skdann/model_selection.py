@@ -1,12 +1,20 @@
 """Cross-validation with folds of both domains, and the safe choice of a search."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
 from skdann._choosing.gain_model import SEARCH_GAIN
 from skdann._choosing.rule import choose_from_search
+from skdann._typing import RandomState, Rows, Targets
 from skdann.metrics._reverse_validation import ReverseValidation
+from skdann.metrics._scorer_base import TargetScorer
 from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
 __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
@@ -16,7 +24,7 @@ __all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptat
 _UNEVEN = 0.6
 
 
-class AlignedTarget(tuple):
+class AlignedTarget(tuple[Any, ...]):
     """Target domains that scikit-learn splits along with the source rows.
 
     Made by :meth:`DomainKFold.align_target`. It is the tuple of target domains that `fit` takes.
@@ -59,23 +67,25 @@ class AlignedTarget(tuple):
     array([0., 1., 2.])
     """
 
-    def __new__(cls, targets, source_folds, target_folds):
+    def __new__(
+        cls, targets: tuple[Rows, ...], source_folds: ArrayLike, target_folds: Sequence[ArrayLike]
+    ) -> Self:
         """Make the tuple of `targets`, and keep the folds as attributes."""
         self = super().__new__(cls, targets)
         self._source_folds = np.asarray(source_folds)
         self._target_folds = tuple(np.asarray(folds) for folds in target_folds)
         return self
 
-    def __getnewargs__(self):
+    def __getnewargs__(self) -> tuple[Any, ...]:
         """Return the arguments of `__new__`, for `pickle` and `copy`."""
         return tuple(self), self._source_folds, self._target_folds
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """``(n_source,)``."""
         return self._source_folds.shape
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         """Return a domain for an int, and for source rows the target rows of their folds.
 
         Parameters
@@ -190,13 +200,15 @@ class DomainKFold(StratifiedKFold):
     (3,)
     """
 
-    def __init__(self, n_splits=5, *, shuffle=True, random_state=None):
+    def __init__(
+        self, n_splits: int = 5, *, shuffle: bool = True, random_state: RandomState = None
+    ) -> None:
         # `split` and `align_target` must make the same folds, so the seed is fixed here.
         if shuffle and not isinstance(random_state, (int, np.integer)):
             random_state = int(_generator(random_state).randint(2**31 - 1))
         super().__init__(n_splits=n_splits, shuffle=shuffle, random_state=random_state)
 
-    def align_target(self, X, y, X_tgt):
+    def align_target(self, X: Rows, y: ArrayLike, X_tgt: Targets) -> AlignedTarget:
         """Return the target in a form that scikit-learn splits along with the source rows.
 
         Parameters
@@ -271,7 +283,7 @@ def _fold_of_each_row(splitter, X, y=None):
     return folds
 
 
-def adaptation_scoring(X_tgt=None):
+def adaptation_scoring(X_tgt: Targets | None = None) -> dict[str, TargetScorer]:
     """Return the scorers whose scores `choose_adaptation` compares, for ``scoring=``.
 
     Parameters
@@ -320,7 +332,7 @@ def adaptation_scoring(X_tgt=None):
     }
 
 
-def choose_adaptation(cv_results):
+def choose_adaptation(cv_results: Mapping[str, Any]) -> int:
     """Choose the candidate of a search that adapts safely, for ``refit=``.
 
     The baseline is the first candidate without adaptation, with a ``lambda_max`` of 0. Of the

@@ -55,7 +55,17 @@ class DANNPipeline(Pipeline):
 
     Attributes
     ----------
-    named_steps, classes_, n_features_in_, feature_names_in_ : as in Pipeline
+    named_steps : Bunch
+        The steps by their names.
+
+    classes_ : ndarray of shape (n_classes,)
+        The sorted labels.
+
+    n_features_in_ : int
+        Number of columns that the first step has seen.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where the first step has seen names.
 
     adapted_, verdict_ : bool, str
         What the last step decided, and why; see `DANNClassifier`.
@@ -114,8 +124,8 @@ class DANNPipeline(Pipeline):
         y : array-like of shape (n_source,)
             Labels of the source rows.
 
-        X_tgt : as `X` with n_target rows, or a tuple of such, default=None
-            Target rows, transformed by the steps in front of the last; a tuple has one element
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have, transformed by the steps in front of the last; a tuple has one element
             per target domain. With None, `DANNClassifier` trains on the source alone, with a
             `SourceOnlyWarning`.
 
@@ -127,6 +137,7 @@ class DANNPipeline(Pipeline):
         Returns
         -------
         self : DANNPipeline
+            The fitted Pipeline.
 
         Raises
         ------
@@ -143,11 +154,22 @@ class DANNPipeline(Pipeline):
 
         Parameters
         ----------
-        X, y, X_tgt, **params : as in `fit`
+        X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
+            Source rows, as the first step takes them.
+
+        y : array-like of shape (n_source,)
+            Labels of the source rows.
+
+        X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+            Target rows, of any type that `X` may have; a tuple has one element per target domain.
+
+        **params : dict
+            Further parameters of `fit`.
 
         Returns
         -------
         ndarray of shape (n_source, n_embedding)
+            What the last step's feature extractor makes of the source rows.
         """
         with _routing():
             return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
@@ -159,6 +181,7 @@ class DANNPipeline(Pipeline):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, as the first step takes them.
 
         **params : dict
             What the last step's `decision_function` requests, such as ``domain``.
@@ -166,6 +189,7 @@ class DANNPipeline(Pipeline):
         Returns
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+            The logits, in the order of `classes_`; for two classes the log-odds of the second.
         """
         with _routing(of=params):
             return super().decision_function(X, **params)
@@ -177,10 +201,13 @@ class DANNPipeline(Pipeline):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, as the first step takes them.
 
         y : array-like of shape (n_samples,)
+            True labels.
 
         sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, at least 0.
 
         **params : dict
             What the last step's `score` requests, such as ``domain``.
@@ -188,6 +215,7 @@ class DANNPipeline(Pipeline):
         Returns
         -------
         float
+            The score; higher is better.
         """
         with _routing(of=params):
             return super().score(X, y, sample_weight=sample_weight, **params)
@@ -199,6 +227,7 @@ class DANNPipeline(Pipeline):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows, as the first step takes them.
 
         **params : dict
             What the last step's `transform` requests, such as ``domain``.
@@ -206,6 +235,7 @@ class DANNPipeline(Pipeline):
         Returns
         -------
         ndarray of shape (n_samples, n_embedding)
+            What the last step's feature extractor makes of the rows.
         """
         with _routing(of=params):
             return super().transform(X, **params)
@@ -304,6 +334,11 @@ def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_paramete
     TypeError
         If there are both a classifier and parameters for one, or a step that is a list, a class
         or a sampler.
+
+    See Also
+    --------
+    DANNPipeline : What it returns.
+    sklearn.pipeline.make_pipeline : The same without a target.
 
     Examples
     --------

@@ -18,7 +18,19 @@ __all__ = ["Annealed", "Constant", "Ramp"]
 
 @dataclass(frozen=True)
 class Constant:
-    """Factor 1 throughout."""
+    """Factor 1 throughout.
+
+    See Also
+    --------
+    Ramp : A rising factor, for lambda.
+    Annealed : A falling factor, for the learning rate.
+
+    Examples
+    --------
+    >>> from skdann.schedules import Constant
+    >>> Constant()(0.0), Constant()(1.0)
+    (1.0, 1.0)
+    """
 
     def __call__(self, progress: float) -> float:
         """Return 1."""
@@ -35,6 +47,11 @@ class Ramp:
     ----------
     gamma : float > 0, default=10.0
         Steepness: with 10, the factor is 0.46 at a tenth of the training and 0.99 at half of it.
+
+    See Also
+    --------
+    Constant : No schedule.
+    Annealed : A falling factor, for the learning rate.
 
     References
     ----------
@@ -63,7 +80,15 @@ class Annealed:
     Parameters
     ----------
     alpha : float >= 0, default=10.0
+        How soon the factor falls.
     beta : float, default=0.75
+        How far it falls: at the end of the training it is ``(1 + alpha) ** -beta``, which is 0.166
+        with both defaults.
+
+    See Also
+    --------
+    Constant : No schedule.
+    Ramp : A rising factor, for lambda.
 
     References
     ----------

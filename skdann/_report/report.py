@@ -68,6 +68,10 @@ class AdaptationReport:
 
     n_rows : dict of str to int
         ``source``, ``target``, ``source_held_out``, ``target_held_out``.
+
+    See Also
+    --------
+    adaptation_report : Makes it.
     """
 
     findings: dict

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from sklearn.utils import column_or_1d
 
@@ -71,7 +74,14 @@ _MAX_STEPS = 1000
 _TOLERANCE = 1e-6
 
 
-def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None, method="bbse"):
+def estimate_class_shares(
+    proba_target: ArrayLike,
+    y_source: ArrayLike,
+    proba_source: ArrayLike,
+    *,
+    classes: ArrayLike | None = None,
+    method: Literal["bbse", "em"] = "bbse",
+) -> NDArray[np.float64]:
     """Estimate the shares of the classes in the target from a source-trained classifier.
 
     Both methods assume label shift: the classes differ in frequency between the domains, but rows
@@ -113,6 +123,11 @@ def estimate_class_shares(proba_target, y_source, proba_source, *, classes=None,
     ValueError
         If probabilities do not add up to one, lengths or numbers of classes differ, a class has no
         source row, or `method` is unknown.
+
+    See Also
+    --------
+    skdann.DANNClassifier : Its ``label_shift="estimate"`` weighs source rows by such shares.
+    info_max : A score that can take the shares.
 
     References
     ----------

@@ -1,7 +1,10 @@
 """Distances between source and target rows: proxy A-distance, MMD and CORAL."""
 
+from __future__ import annotations
+
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.utils.extmath import row_norms
 
+from skdann._typing import RandomState, Rows
 from skdann.metrics._domain_rows import (
     check_positive,
     fits_in_a_block,
@@ -24,7 +28,14 @@ from skdann.metrics._domain_rows import (
 _ROUNDING = 1e-12
 
 
-def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=None):
+def proxy_a_distance(
+    X_source: Rows,
+    X_target: Rows,
+    *,
+    classifier: Any = None,
+    cv: Any = 5,
+    random_state: RandomState = None,
+) -> float:
     """Measure how well a classifier can predict the domain of a row.
 
     The proxy A-distance [1]_ is ``2 * (1 - 2 * error)``, where `error` is the cross-validated
@@ -61,6 +72,11 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
         If rows are missing, not finite or of different widths, or a domain has fewer rows than
         there are folds.
 
+    See Also
+    --------
+    maximum_mean_discrepancy : Any difference, without a classifier.
+    ProxyADistanceScorer : The same for a fitted estimator, as a scorer.
+
     References
     ----------
     .. [1] Ben-David, S., Blitzer, J., Crammer, K. and Pereira, F. "Analysis of Representations for
@@ -86,7 +102,9 @@ def proxy_a_distance(X_source, X_target, *, classifier=None, cv=5, random_state=
     return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
 
 
-def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
+def maximum_mean_discrepancy(
+    X_source: Rows, X_target: Rows, *, bandwidth: float | None = None
+) -> float:
     """Measure how far apart the domains' means are in the space of a Gaussian kernel.
 
     This is the biased estimate of the squared maximum mean discrepancy [1]_: the mean kernel value
@@ -118,6 +136,11 @@ def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
         If rows are missing, not finite or of different widths, or `bandwidth` is not a positive
         number.
 
+    See Also
+    --------
+    proxy_a_distance : The difference that a classifier finds.
+    MMDScorer : The same for a fitted estimator, as a scorer.
+
     References
     ----------
     .. [1] Gretton, A., Borgwardt, K. M., Rasch, M. J., Schölkopf, B. and Smola, A. "A Kernel
@@ -145,7 +168,7 @@ def maximum_mean_discrepancy(X_source, X_target, *, bandwidth=None):
     return max(float(within - 2.0 * _mean_kernel(source, target, bandwidth)), 0.0)
 
 
-def coral_distance(X_source, X_target):
+def coral_distance(X_source: Rows, X_target: Rows) -> float:
     """Measure how much the covariances of the two domains differ.
 
     The sum of the squared differences between the two covariance matrices, divided by
@@ -169,6 +192,11 @@ def coral_distance(X_source, X_target):
     ------
     ValueError
         If rows are missing, not finite or of different widths, or a domain has a single row.
+
+    See Also
+    --------
+    maximum_mean_discrepancy : Sees other differences than variances and correlations, too.
+    CoralScorer : The same for a fitted estimator, as a scorer.
 
     References
     ----------

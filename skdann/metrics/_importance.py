@@ -1,13 +1,17 @@
 """Importance weights of source rows, and estimates of target accuracy and risk with them."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.utils import check_array, column_or_1d
 
+from skdann._typing import RandomState, Rows
 from skdann.metrics._distances import default_domain_classifier, domain_folds
 from skdann.metrics._domain_rows import check_positive, read_domains, stack_domains
 
@@ -18,8 +22,21 @@ class WeightedScore(NamedTuple):
     Attributes
     ----------
     score : float
+        The weighted mean.
     effective_sample_size : float
         In [1, n_rows]: number of equally weighted rows that would give an equally reliable mean.
+
+    See Also
+    --------
+    importance_weighted_accuracy : Returns it.
+    effective_sample_size : Computes its second element.
+
+    Examples
+    --------
+    >>> from skdann.metrics import importance_weighted_accuracy
+    >>> score, effective_sample_size = importance_weighted_accuracy([0, 1], [0, 0], [1, 1])
+    >>> score, effective_sample_size
+    (0.5, 2.0)
     """
 
     score: float
@@ -27,16 +44,16 @@ class WeightedScore(NamedTuple):
 
 
 def density_ratio_weights(
-    X_source,
-    X_target,
-    X=None,
+    X_source: Rows,
+    X_target: Rows,
+    X: Rows | None = None,
     *,
-    classifier=None,
-    cv=5,
-    clip=10.0,
-    normalize=True,
-    random_state=None,
-):
+    classifier: Any = None,
+    cv: Any = 5,
+    clip: float | None = 10.0,
+    normalize: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[np.float64]:
     """Weigh source rows by how much more likely they are in the target.
 
     The weight of a row is the ratio of the densities, target over source. It is computed from a
@@ -83,6 +100,11 @@ def density_ratio_weights(
         are folds, `clip` is not positive, the classifier has no `predict_proba`, or it gives all
         rows a probability of 0 to be target rows.
 
+    See Also
+    --------
+    effective_sample_size : How reliable the weights are.
+    importance_weighted_accuracy : Target accuracy, estimated with them.
+
     References
     ----------
     .. [1] Bickel, S., Brückner, M. and Scheffer, T. "Discriminative Learning Under Covariate
@@ -125,7 +147,7 @@ def density_ratio_weights(
     return _ratios(proba, source.shape[0] / target.shape[0], clip, normalize)
 
 
-def effective_sample_size(weights):
+def effective_sample_size(weights: ArrayLike) -> float:
     """Return the number of equally weighted rows that would be as reliable as the weighted ones.
 
     Kish's formula [1]_: the squared sum of the weights over the sum of their squares.
@@ -146,6 +168,10 @@ def effective_sample_size(weights):
     ValueError
         If there are no weights, or they are negative, not finite or all zero.
 
+    See Also
+    --------
+    density_ratio_weights : Weights that make source rows resemble target rows.
+
     References
     ----------
     .. [1] Kish, L. "Survey Sampling." Wiley, 1965.
@@ -164,7 +190,9 @@ def effective_sample_size(weights):
     return float(share.sum() ** 2 / (share**2).sum())
 
 
-def importance_weighted_accuracy(y_true, y_pred, weights):
+def importance_weighted_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, weights: ArrayLike
+) -> WeightedScore:
     """Estimate the accuracy on target rows from labelled source rows.
 
     This is importance-weighted validation [1]_, divided by the sum of the weights: the weight of
@@ -192,6 +220,12 @@ def importance_weighted_accuracy(y_true, y_pred, weights):
     ValueError
         If lengths differ, there are no rows, or weights are negative, not finite or all zero.
 
+    See Also
+    --------
+    density_ratio_weights : The weights.
+    deep_embedded_validation : A risk instead of an accuracy, with less variance.
+    ImportanceWeightedAccuracyScorer : The same for a fitted estimator, as a scorer.
+
     References
     ----------
     .. [1] Sugiyama, M., Krauledat, M. and Müller, K.-R. "Covariate Shift Adaptation by Importance
@@ -216,7 +250,7 @@ def importance_weighted_accuracy(y_true, y_pred, weights):
     return WeightedScore(float(score), effective_sample_size(weights))
 
 
-def deep_embedded_validation(losses, weights):
+def deep_embedded_validation(losses: ArrayLike, weights: ArrayLike) -> float:
     """Estimate the risk on target rows from losses of labelled source rows.
 
     Deep embedded validation [1]_ is the mean weighted loss with a control variate. The true mean of
@@ -244,6 +278,12 @@ def deep_embedded_validation(losses, weights):
     ValueError
         If lengths differ, there are no rows, losses are not finite, or weights are negative, not
         finite or all zero.
+
+    See Also
+    --------
+    density_ratio_weights : The weights.
+    importance_weighted_accuracy : The accuracy, without the control variate.
+    DeepEmbeddedValidationScorer : The same for a fitted estimator, as a scorer.
 
     References
     ----------

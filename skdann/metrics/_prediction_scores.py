@@ -1,13 +1,17 @@
 """Scores of predicted probabilities for target rows: entropy, information and others."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr, softmax
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
+from skdann._typing import Rows
 from skdann.metrics._domain_rows import check_positive, read_float64_rows, row_blocks
 
 # The sum of a row of probabilities may be this far from 1, as sums of float16 values are.
@@ -17,7 +21,7 @@ _SUM_TOLERANCE = 1e-3
 _SMALLEST_SHARE = 1e-6
 
 
-def prediction_entropy(proba):
+def prediction_entropy(proba: ArrayLike) -> float:
     """Measure how unsure the predictions are.
 
     The mean over the rows of the Shannon entropy of their probabilities [1]_. A model that predicts
@@ -38,6 +42,11 @@ def prediction_entropy(proba):
     ValueError
         If `proba` does not hold probabilities that add up to one in each row.
 
+    See Also
+    --------
+    info_max : Also asks that not all rows are of one class.
+    EntropyScorer : Minus this, as a scorer.
+
     References
     ----------
     .. [1] Morerio, P., Cavazza, J. and Murino, V. "Minimal-Entropy Correlation Alignment for
@@ -54,7 +63,7 @@ def prediction_entropy(proba):
     return float(entr(read_proba(proba)).sum(axis=1).mean())
 
 
-def info_max(proba, class_shares=None):
+def info_max(proba: ArrayLike, class_shares: ArrayLike | None = None) -> float:
     """Measure how sure the predictions are, and how well they spread over the classes.
 
     The entropy of the mean prediction minus the mean entropy of the predictions [1]_, [2]_. This is
@@ -84,6 +93,12 @@ def info_max(proba, class_shares=None):
     ValueError
         If `proba` does not hold probabilities that add up to one in each row, or `class_shares`
         is not one share for each class.
+
+    See Also
+    --------
+    prediction_entropy : How unsure the predictions are, by itself.
+    estimate_class_shares : Shares for `class_shares`.
+    InfoMaxScorer : The same, as a scorer.
 
     References
     ----------
@@ -122,7 +137,7 @@ def info_max(proba, class_shares=None):
     return float(spread - entr(proba).sum(axis=1).mean())
 
 
-def batch_nuclear_norm(proba):
+def batch_nuclear_norm(proba: ArrayLike) -> float:
     """Measure how sure and how varied the predictions are, by their nuclear norm.
 
     The sum of the singular values of the matrix of predictions [1]_, divided by its largest
@@ -145,6 +160,11 @@ def batch_nuclear_norm(proba):
     ValueError
         If `proba` does not hold probabilities that add up to one in each row.
 
+    See Also
+    --------
+    info_max : The same idea, for classes of any size.
+    BatchNuclearNormScorer : The same, as a scorer.
+
     References
     ----------
     .. [1] Cui, S., Wang, S., Zhuo, J., Li, L., Huang, Q. and Tian, Q. "Towards Discriminability and
@@ -164,7 +184,7 @@ def batch_nuclear_norm(proba):
     return float(np.linalg.svd(proba, compute_uv=False).sum() / largest)
 
 
-def corr_c(proba):
+def corr_c(proba: ArrayLike) -> float:
     """Measure how little the predictions mix the classes, and how evenly they use them.
 
     The cosine between the correlation matrix of the classes, ``proba.T @ proba / n_target``, and
@@ -187,6 +207,11 @@ def corr_c(proba):
     ------
     ValueError
         If `proba` does not hold probabilities that add up to one in each row.
+
+    See Also
+    --------
+    info_max : The same idea, for classes of any size.
+    CorrCScorer : The same, as a scorer.
 
     References
     ----------
@@ -212,7 +237,7 @@ def corr_c(proba):
     return float(np.trace(correlation) / length)
 
 
-def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
+def soft_neighborhood_density(features_or_proba: Rows, *, temperature: float = 0.05) -> float:
     """Measure how densely target rows with similar predictions lie together.
 
     Rows are scaled to length 1. A softmax over a row's dot products with all other rows, divided by
@@ -239,6 +264,11 @@ def soft_neighborhood_density(features_or_proba, *, temperature=0.05):
     ValueError
         If there are fewer than two rows, or values that are not finite, or `temperature` is not a
         positive number.
+
+    See Also
+    --------
+    info_max : A score that is more often right.
+    SoftNeighborhoodDensityScorer : The same, as a scorer.
 
     References
     ----------

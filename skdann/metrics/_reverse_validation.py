@@ -1,13 +1,16 @@
 """Reverse validation: a scorer that trains a model back from the target to the source."""
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples
 
+from skdann._typing import Targets
 from skdann.exceptions import TargetScaleWarning
-from skdann.metrics._scorer_base import TargetScorer, takes
+from skdann.metrics._scorer_base import ScoredDomains, TargetScorer, takes
 
 
 class ReverseValidation(TargetScorer):
@@ -25,8 +28,9 @@ class ReverseValidation(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`. Several target domains are concatenated.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on; several target domains are concatenated. None takes those of the
+        call; see `TargetScorer`.
 
     warm_start : bool, default=True
         Whether the second model of a `DANNClassifier` starts from the weights of the first, as in
@@ -35,6 +39,11 @@ class ReverseValidation(TargetScorer):
     balanced : bool, default=False
         Whether the score is the mean of the accuracies within each class of `y`, instead of the
         accuracy over all rows.
+
+    See Also
+    --------
+    skdann.DANNClassifierCV : Chooses by reverse validation and two further signals.
+    skdann.model_selection.choose_adaptation : The safe choice of a search with such scorers.
 
     References
     ----------
@@ -62,12 +71,14 @@ class ReverseValidation(TargetScorer):
     0.5
     """
 
-    def __init__(self, *, X_tgt=None, warm_start=True, balanced=False):
+    def __init__(
+        self, *, X_tgt: Targets | None = None, warm_start: bool = True, balanced: bool = False
+    ) -> None:
         super().__init__(X_tgt=X_tgt)
         self.warm_start = warm_start
         self.balanced = balanced
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         y = domains.labels()
         right = np.asarray(self._predict_back(domains)) == y
         if not self.balanced:

@@ -1,13 +1,19 @@
 """`TargetScorer`, the base class of the scorers, and `ScoredDomains`, the outputs they score."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import warnings
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+
+from skdann._typing import Rows, Targets
 
 
 class TargetScorer(BaseEstimator):
@@ -87,10 +93,12 @@ or "X", default=None
     array([0.3, 0.2, 0. ])
     """
 
-    def __init__(self, *, X_tgt=None):
+    def __init__(self, *, X_tgt: Targets | None = None) -> None:
         self.X_tgt = X_tgt
 
-    def __call__(self, estimator, X, y=None, X_tgt=None):
+    def __call__(
+        self, estimator: Any, X: Rows, y: ArrayLike | None = None, X_tgt: Targets | None = None
+    ) -> float:
         """Return the score of a fitted estimator; higher is better.
 
         Parameters
@@ -160,7 +168,7 @@ or "X", default=None
                 f"source rows, use {name}()."
             )
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return the metadata that the scorer requests: `X_tgt`.
 
         Returns
@@ -172,7 +180,7 @@ or "X", default=None
         request.score.add_request(param="X_tgt", alias=True)
         return request
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define _measure(self, domains).")
 
     def _accept_sample_weight(self):
@@ -225,7 +233,15 @@ class ScoredDomains:
     0.75
     """
 
-    def __init__(self, estimator, X, y, X_tgt, *, needed_by):
+    def __init__(
+        self,
+        estimator: Any,
+        X: Rows | None,
+        y: ArrayLike | None,
+        X_tgt: Targets,
+        *,
+        needed_by: str,
+    ) -> None:
         estimator = getattr(estimator, "best_estimator_", estimator)
         steps = estimator.steps if isinstance(estimator, Pipeline) else [(None, estimator)]
         self.last = steps[-1][1]
@@ -238,11 +254,11 @@ class ScoredDomains:
         self.used_source = False
 
     @property
-    def classes(self):
+    def classes(self) -> NDArray[Any]:
         """The classes in the order of the columns of `predict_proba`."""
         return self.last.classes_
 
-    def labels(self):
+    def labels(self) -> NDArray[Any]:
         """Return the source labels.
 
         Returns
@@ -260,7 +276,7 @@ class ScoredDomains:
             raise ValueError(f"{self._needed_by} needs the labels y of the source rows X.")
         return np.asarray(self._y)
 
-    def is_class(self):
+    def is_class(self) -> NDArray[np.bool_]:
         """Return which class each source row has.
 
         Returns
@@ -270,7 +286,7 @@ class ScoredDomains:
         """
         return self.labels()[:, np.newaxis] == np.asarray(self.classes)[np.newaxis, :]
 
-    def source(self, method):
+    def source(self, method: str) -> Any:
         """Return the output of a method of the estimator for the source rows.
 
         Parameters
@@ -287,7 +303,7 @@ class ScoredDomains:
         self.used_source = True
         return self._once(("source", method), lambda: self._call(method, self._rows_source, 0))
 
-    def target(self, method):
+    def target(self, method: str) -> Any:
         """Return the output of a method of the estimator for the rows of all target domains.
 
         Parameters
@@ -302,7 +318,7 @@ class ScoredDomains:
         """
         return self._once(("target", method), lambda: self._call_on_targets(method))
 
-    def rows(self):
+    def rows(self) -> tuple[Any, Any]:
         """Return source rows and target rows, transformed by the steps before the last.
 
         Returns
@@ -316,7 +332,7 @@ class ScoredDomains:
         self.used_source = True
         return self._rows_source, self._once("rows", lambda: stacked_rows(self._rows_target))
 
-    def features(self, space):
+    def features(self, space: Literal["embedding", "input"]) -> tuple[Any, Any]:
         """Return source rows and target rows in the space of the embedding or of the inputs.
 
         A classifier without `transform` has no embedding; its inputs are returned.

@@ -1,9 +1,15 @@
 """Scorers for searches and cross-validation that need no target labels."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skdann._typing import RandomState, Targets
 from skdann.metrics._class_shares import estimate_class_shares
 from skdann.metrics._distances import coral_distance, maximum_mean_discrepancy, proxy_a_distance
 from skdann.metrics._importance import (
@@ -18,7 +24,9 @@ from skdann.metrics._prediction_scores import (
     prediction_entropy,
     soft_neighborhood_density,
 )
-from skdann.metrics._scorer_base import TargetScorer
+from skdann.metrics._scorer_base import ScoredDomains, TargetScorer
+
+Space: TypeAlias = Literal["embedding", "input"]
 
 
 class ProxyADistanceScorer(TargetScorer):
@@ -29,8 +37,8 @@ class ProxyADistanceScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on. None takes those of the call; see `TargetScorer`.
 
     space : {"embedding", "input"}, default="embedding"
         What to compare: the output of the estimator's `transform`, or its inputs (in a Pipeline,
@@ -60,14 +68,22 @@ class ProxyADistanceScorer(TargetScorer):
     -2.0
     """
 
-    def __init__(self, *, X_tgt=None, space="embedding", classifier=None, cv=5, random_state=0):
+    def __init__(
+        self,
+        *,
+        X_tgt: Targets | None = None,
+        space: Space = "embedding",
+        classifier: Any = None,
+        cv: Any = 5,
+        random_state: RandomState = 0,
+    ) -> None:
         super().__init__(X_tgt=X_tgt)
         self.space = space
         self.classifier = classifier
         self.cv = cv
         self.random_state = random_state
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         features = domains.features(self.space)
         return -proxy_a_distance(
             *features,
@@ -82,8 +98,8 @@ class MMDScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on. None takes those of the call; see `TargetScorer`.
 
     space : {"embedding", "input"}, default="embedding"
         See `ProxyADistanceScorer`.
@@ -107,12 +123,18 @@ class MMDScorer(TargetScorer):
     True
     """
 
-    def __init__(self, *, X_tgt=None, space="embedding", bandwidth=None):
+    def __init__(
+        self,
+        *,
+        X_tgt: Targets | None = None,
+        space: Space = "embedding",
+        bandwidth: float | None = None,
+    ) -> None:
         super().__init__(X_tgt=X_tgt)
         self.space = space
         self.bandwidth = bandwidth
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         return -maximum_mean_discrepancy(*domains.features(self.space), bandwidth=self.bandwidth)
 
 
@@ -121,8 +143,8 @@ class CoralScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on. None takes those of the call; see `TargetScorer`.
 
     space : {"embedding", "input"}, default="embedding"
         See `ProxyADistanceScorer`.
@@ -142,11 +164,11 @@ class CoralScorer(TargetScorer):
     -9.0
     """
 
-    def __init__(self, *, X_tgt=None, space="embedding"):
+    def __init__(self, *, X_tgt: Targets | None = None, space: Space = "embedding") -> None:
         super().__init__(X_tgt=X_tgt)
         self.space = space
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         return -coral_distance(*domains.features(self.space))
 
 
@@ -154,8 +176,15 @@ class _ImportanceScorer(TargetScorer):
     """Base class of the two scorers that weigh source rows by density ratios."""
 
     def __init__(
-        self, *, X_tgt=None, space="embedding", classifier=None, cv=5, clip=10.0, random_state=0
-    ):
+        self,
+        *,
+        X_tgt: Targets | None = None,
+        space: Space = "embedding",
+        classifier: Any = None,
+        cv: Any = 5,
+        clip: float | None = 10.0,
+        random_state: RandomState = 0,
+    ) -> None:
         super().__init__(X_tgt=X_tgt)
         self.space = space
         self.classifier = classifier
@@ -184,8 +213,8 @@ class ImportanceWeightedAccuracyScorer(_ImportanceScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on. None takes those of the call; see `TargetScorer`.
 
     space : {"embedding", "input"}, default="embedding"
         Where the densities are compared; see `ProxyADistanceScorer`. With "input" the weights are
@@ -219,7 +248,7 @@ class ImportanceWeightedAccuracyScorer(_ImportanceScorer):
     1.0
     """
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         weights = self._weights(domains, normalize=True)
         predicted = domains.source("predict")
         return importance_weighted_accuracy(domains.labels(), predicted, weights).score
@@ -230,15 +259,27 @@ class DeepEmbeddedValidationScorer(_ImportanceScorer):
 
     Parameters
     ----------
-    X_tgt : array-like or tuple of such, default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
+        Target rows to score on. None takes those of the call; see `TargetScorer`.
 
     loss : {"log", "zero_one"}, default="log"
         Loss of a source row: minus the logarithm of the probability of its label, or 1 for a
         wrong prediction and 0 for a right one.
 
-    space, classifier, cv, clip, random_state
-        As in `ImportanceWeightedAccuracyScorer`.
+    space : {"embedding", "input"}, default="embedding"
+        Where the densities are compared; see `ProxyADistanceScorer`.
+
+    classifier : classifier with `predict_proba`, default=None
+        Predicts the domain; None is a logistic regression.
+
+    cv : int or splitter, default=5
+        Folds for that classifier: each row is weighed by one that was trained without it.
+
+    clip : float or None, default=10.0
+        Largest ratio of the densities; None for no limit.
+
+    random_state : int, RandomState instance or None, default=0
+        Determines the folds.
 
     See Also
     --------
@@ -258,14 +299,14 @@ class DeepEmbeddedValidationScorer(_ImportanceScorer):
     def __init__(
         self,
         *,
-        X_tgt=None,
-        loss="log",
-        space="embedding",
-        classifier=None,
-        cv=5,
-        clip=10.0,
-        random_state=0,
-    ):
+        X_tgt: Targets | None = None,
+        loss: Literal["log", "zero_one"] = "log",
+        space: Space = "embedding",
+        classifier: Any = None,
+        cv: Any = 5,
+        clip: float | None = 10.0,
+        random_state: RandomState = 0,
+    ) -> None:
         super().__init__(
             X_tgt=X_tgt,
             space=space,
@@ -276,7 +317,7 @@ class DeepEmbeddedValidationScorer(_ImportanceScorer):
         )
         self.loss = loss
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         losses = self._losses(domains)
         return -deep_embedded_validation(losses, self._weights(domains, normalize=False))
 
@@ -301,8 +342,9 @@ class EntropyScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like, tuple of such or "X", default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features), tuple of such or "X", default=None
+        Target rows to score on. None takes those of the call, "X" the rows passed as `X`; see
+        `TargetScorer`.
 
     See Also
     --------
@@ -320,7 +362,7 @@ class EntropyScorer(TargetScorer):
     True
     """
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         return -prediction_entropy(domains.target("predict_proba"))
 
 
@@ -331,8 +373,9 @@ class InfoMaxScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like, tuple of such or "X", default=None
-        See `TargetScorer`. "X" needs `class_shares` that are given or None.
+    X_tgt : array-like of shape (n_target, n_features), tuple of such or "X", default=None
+        Target rows to score on. None takes those of the call, "X" the rows passed as `X`; see
+        `TargetScorer`. "X" needs `class_shares` that are given or None.
 
     class_shares : {"source", "estimate"}, array-like of shape (n_classes,) or None, default=None
         Expected shares of the classes in the target: those in `y`, those that
@@ -354,11 +397,16 @@ class InfoMaxScorer(TargetScorer):
     True
     """
 
-    def __init__(self, *, X_tgt=None, class_shares=None):
+    def __init__(
+        self,
+        *,
+        X_tgt: Targets | None = None,
+        class_shares: Literal["source", "estimate"] | Sequence[float] | NDArray[Any] | None = None,
+    ) -> None:
         super().__init__(X_tgt=X_tgt)
         self.class_shares = class_shares
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         shares = self.class_shares
         if isinstance(shares, str):
             shares = self._shares_of_source(domains)
@@ -385,8 +433,9 @@ class BatchNuclearNormScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like, tuple of such or "X", default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features), tuple of such or "X", default=None
+        Target rows to score on. None takes those of the call, "X" the rows passed as `X`; see
+        `TargetScorer`.
 
     See Also
     --------
@@ -402,7 +451,7 @@ class BatchNuclearNormScorer(TargetScorer):
     True
     """
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         return batch_nuclear_norm(domains.target("predict_proba"))
 
 
@@ -411,8 +460,9 @@ class CorrCScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like, tuple of such or "X", default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features), tuple of such or "X", default=None
+        Target rows to score on. None takes those of the call, "X" the rows passed as `X`; see
+        `TargetScorer`.
 
     See Also
     --------
@@ -428,7 +478,7 @@ class CorrCScorer(TargetScorer):
     True
     """
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         return corr_c(domains.target("predict_proba"))
 
 
@@ -439,8 +489,9 @@ class SoftNeighborhoodDensityScorer(TargetScorer):
 
     Parameters
     ----------
-    X_tgt : array-like, tuple of such or "X", default=None
-        See `TargetScorer`.
+    X_tgt : array-like of shape (n_target, n_features), tuple of such or "X", default=None
+        Target rows to score on. None takes those of the call, "X" the rows passed as `X`; see
+        `TargetScorer`.
 
     temperature : float > 0, default=0.05
         The lower it is, the fewer neighbours of a row have weight.
@@ -460,10 +511,10 @@ class SoftNeighborhoodDensityScorer(TargetScorer):
     True
     """
 
-    def __init__(self, *, X_tgt=None, temperature=0.05):
+    def __init__(self, *, X_tgt: Targets | None = None, temperature: float = 0.05) -> None:
         super().__init__(X_tgt=X_tgt)
         self.temperature = temperature
 
-    def _measure(self, domains):
+    def _measure(self, domains: ScoredDomains) -> float:
         proba = domains.target("predict_proba")
         return soft_neighborhood_density(proba, temperature=self.temperature)
