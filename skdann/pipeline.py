@@ -125,8 +125,8 @@ class DANNPipeline(Pipeline):
             Labels of the source rows.
 
         X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
-            Target rows, of any type that `X` may have, transformed by the steps in front of the last; a tuple has one element
-            per target domain. With None, `DANNClassifier` trains on the source alone, with a
+            Target rows, of any type that `X` may have, transformed by the steps in front of the
+            last; a tuple has one element per target domain. With None, `DANNClassifier` trains on the source alone, with a
             `SourceOnlyWarning`.
 
         **params : dict

@@ -56,16 +56,21 @@ def members(cls):
 
 
 @cache
+def homes():
+    """Return each public name's module; of the two of a warning the one that it is defined in."""
+    return {one: module for module in MODULES for one in importlib.import_module(module).__all__}
+
+
+@cache
 def public_objects():
     """Return the full names of all that is public, and whether each is an object or a method."""
     found = {}
-    for module in MODULES:
-        for name in importlib.import_module(module).__all__:
-            value = getattr(importlib.import_module(module), name)
-            if inspect.isclass(value) or inspect.isfunction(value):
-                found[f"{module}.{name}"] = "object"
-            if inspect.isclass(value):
-                found.update({f"{module}.{name}.{one}": "method" for one in members(value)})
+    for name, module in homes().items():
+        value = getattr(importlib.import_module(module), name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            found[f"{module}.{name}"] = "object"
+        if inspect.isclass(value):
+            found.update({f"{module}.{name}.{one}": "method" for one in members(value)})
     return found
 
 
@@ -127,7 +132,4 @@ def pages_of_the_reference():
 def test_the_reference_lists_every_public_name_once():
     listed = pages_of_the_reference()
     assert len(listed) == len(set(listed))
-    homes = {}  # a warning can be imported from two places, and is listed under the last
-    for module in MODULES:
-        homes |= {one: f"{module}.{one}" for one in importlib.import_module(module).__all__}
-    assert set(listed) == set(homes.values())
+    assert set(listed) == {f"{module}.{name}" for name, module in homes().items()}

@@ -114,7 +114,8 @@ or "X", default=None
             Their labels.
 
         X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
-            Target rows, of any type that `X` may have. Not needed if the scorer was built with some.
+            Target rows, of any type that `X` may have. Not needed if the scorer was built with
+            some.
 
         Returns
         -------
