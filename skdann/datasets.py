@@ -293,8 +293,8 @@ def make_hospitals(n_samples=1000, *, random_state=None):
     >>> X_src[["age", "crp", "chest_pain", "smoker"]].head(3).round(1)
         age  crp chest_pain smoker
     0  68.0  3.8    typical    yes
-    1  66.0  2.3   atypical    yes
-    2  53.0  2.4    typical    yes
+    1  66.0  2.4   atypical    yes
+    2  53.0  2.6    typical    yes
     """
     random_state = check_random_state(random_state)
     source = _patients(n_samples, random_state, age=54, off=0.0, no_cholesterol=0.05)

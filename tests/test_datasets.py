@@ -1,6 +1,7 @@
 """The made shifts are what they say: the same labels, rows that moved in the stated way."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_sample_images
@@ -15,6 +16,13 @@ def blended():
     return datasets.make_blended_digits(random_state=0)
 
 
+def columns_of(rows):
+    """Return the columns of an array or a frame, or labels as the only one."""
+    if isinstance(rows, pd.DataFrame):
+        return [rows[name] for name in rows]
+    return [*map(pd.Series, np.reshape(rows, (len(rows), -1)).T)]
+
+
 def rows_as_set(images):
     return {image.tobytes() for image in images}
 
@@ -23,9 +31,11 @@ def rows_as_set(images):
 def test_same_random_state_same_rows(make):
     first, again, other = make(random_state=3), make(random_state=3), make(random_state=4)
     for one, two in zip(first, again, strict=True):
-        assert_array_equal(one, two)
-    assert not np.array_equal(first[0], other[0])
-    assert not np.array_equal(first[2], other[2])
+        for mine, yours in zip(columns_of(one), columns_of(two), strict=True):
+            pd.testing.assert_series_equal(mine, yours)
+    for i in (0, 2):
+        pairs = zip(columns_of(first[i]), columns_of(other[i]), strict=True)
+        assert not all(one.equals(two) for one, two in pairs)
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -44,7 +54,8 @@ def test_rows_and_labels_belong_together(make):
     assert len(X_src) == len(y_src)
     assert len(X_tgt) == len(y_tgt)
     assert X_src.shape[1:] == X_tgt.shape[1:]
-    assert X_src.dtype == X_tgt.dtype
+    for one, two in zip(columns_of(X_src), columns_of(X_tgt), strict=True):
+        assert one.dtype == two.dtype
     assert_array_equal(np.unique(y_src), np.unique(y_tgt))
 
 
@@ -188,3 +199,21 @@ def test_blended_digits_say_how_to_get_pillow(monkeypatch):
     monkeypatch.setattr(datasets, "load_sample_images", without_pillow)
     with pytest.raises(ImportError, match=r'pip install "skdann\[examples\]"'):
         datasets.make_blended_digits()
+
+
+def test_the_devices_of_one_hospital_are_two_deviations_off():
+    """Everything else is alike, and both frames have text and missing values."""
+    X_src, y_src, X_tgt, y_tgt = datasets.make_hospitals(5000, random_state=0)
+    measured = X_src.columns[1:7]
+    off = (X_tgt[measured].mean() - X_src[measured].mean()) / X_src[measured].std()
+    assert_allclose(np.abs(off), 2, atol=0.1)
+    assert_allclose(X_tgt["age"].mean() - X_src["age"].mean(), 4, atol=0.6)
+    assert_allclose([(y == "sick").mean() for y in (y_src, y_tgt)], 0.5, atol=0.02)
+    missing = [X[["cholesterol", "smoker"]].isna().mean().tolist() for X in (X_src, X_tgt)]
+    assert_allclose(missing, [[0.05, 0.1], [0.25, 0.1]], atol=0.02)
+    text = X_src.select_dtypes(exclude="number")
+    assert [sorted(set(text[name].dropna())) for name in text] == [
+        ["female", "male"],
+        ["atypical", "none", "typical"],
+        ["no", "yes"],
+    ]
