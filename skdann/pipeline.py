@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdann._classifier import DANNClassifier
 from skdann._data.argument_names import explains_argument_names
+from skdann._notebook.shown import ShownMixin
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann.model_selection import AlignedTarget
 
@@ -29,7 +30,7 @@ def _final_step_has(method):
     return check
 
 
-class DANNPipeline(Pipeline):
+class DANNPipeline(ShownMixin, Pipeline):
     """Pipeline that takes the target rows along, with and without metadata routing.
 
     `fit` fits the steps to the source, transforms the target by them, and passes both on to
@@ -126,8 +127,8 @@ class DANNPipeline(Pipeline):
 
         X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
             Target rows, of any type that `X` may have, transformed by the steps in front of the
-            last; a tuple has one element per target domain. With None, `DANNClassifier` trains on the source alone, with a
-            `SourceOnlyWarning`.
+            last; a tuple has one element per target domain. With None, `DANNClassifier` trains on
+            the source alone, with a `SourceOnlyWarning`.
 
         **params : dict
             ``sample_weight`` of shape (n_source,) reaches the last step and no other, unless a

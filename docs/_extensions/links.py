@@ -4,9 +4,11 @@ The Markdown pages have relative links that work in a checkout. A link to a file
 turned into a link to its page, if it has one, and else to the file in the public repository.
 
 References to other packages resolve by intersphinx if there is an inventory of the package. If not,
-they become code. Either way the object must exist: a misspelled name is a warning.
+they become code. Either way the object must exist: a misspelled name is a warning. A reference to
+an attribute leads to the page of its class.
 """
 
+import inspect
 import posixpath
 import re
 from pathlib import Path
@@ -50,16 +52,28 @@ def exists(name):
     return True
 
 
-def show_as_code(app, env, node, contnode):
-    """Return the text of a reference that has no page here, or None if it is a mistake."""
+def owner_of(target):
+    """Return the class whose docstring lists an attribute of this full name, or None."""
+    owner, _, attribute = target.rpartition(".")
+    if not owner.startswith("skdann.") or not exists(owner):
+        return None
+    listed = re.search(rf"^ *\b{attribute}\b.* : ", inspect.getdoc(import_by_name(owner)[1]), re.M)
+    return owner if listed else None
+
+
+def resolve(app, env, node, contnode):
+    """Return what a reference without a page of its own becomes, or None if it is a mistake."""
     target = node.get("reftarget", "")
     if "site-packages" in (get_node_source(node) or ""):
         return nodes.literal("", contnode.astext())  # in a docstring inherited from scikit-learn
+    if owner := owner_of(target):
+        python = env.domains.python_domain
+        return python.resolve_xref(env, node["refdoc"], app.builder, "obj", owner, node, contnode)
     return contnode if target.split(".")[0] in OUTSIDE and exists(target) else None
 
 
 def setup(app):
     """Register both."""
     app.connect("source-read", rewrite_links)
-    app.connect("missing-reference", show_as_code, priority=900)  # after intersphinx
+    app.connect("missing-reference", resolve, priority=900)  # after intersphinx
     return {"version": "1", "parallel_read_safe": True}
