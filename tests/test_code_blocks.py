@@ -16,7 +16,11 @@ DOCUMENTS = [
     ),
 ]
 # Blocks that are no doctest, by page and first line, each with what runs it instead.
-ELSEWHERE = {}
+CLUSTERS = "needs a cluster: tests/test_clusters.py starts one and fits on it in the same way"
+ELSEWHERE = {
+    ("docs/guide/large_data.md", "from dask.distributed import Client"): CLUSTERS,
+    ("docs/guide/large_data.md", "import ray"): CLUSTERS,
+}
 
 BLOCK = re.compile(
     r"^(?P<fence>[`~:]{3,}) *(?:\{code-block\} *)?(?:python|pycon|py)\b[^\n]*\n"
