@@ -19,7 +19,9 @@ computing it. ``display.figure_``, ``display.axes_`` and the artists are there t
 They need matplotlib: ``pip install "skdann[plots]"``.
 """
 
+from skdann.displays._choice import ChoiceDisplay
 from skdann.displays._embedding import EmbeddingDisplay
+from skdann.displays._feature_shift import FeatureShiftDisplay
 from skdann.displays._training_curve import TrainingCurveDisplay
 
-__all__ = ["EmbeddingDisplay", "TrainingCurveDisplay"]
+__all__ = ["ChoiceDisplay", "EmbeddingDisplay", "FeatureShiftDisplay", "TrainingCurveDisplay"]

@@ -29,7 +29,7 @@ from skdann.displays._style import (
     n_legend_columns,
     panels,
     plain,
-    shortened,
+    shortened_apart,
     transparency,
 )
 
@@ -371,10 +371,10 @@ class EmbeddingDisplay:
         if coloring == "domain":
             return [_mark(SOURCE, "o", source), _mark(TARGET, "^", target, filled=False)]
         classes = self._classes()
-        styles = class_styles(len(classes))
-        handles = []
-        for label, number, style in zip(classes, _marks(classes), styles, strict=True):
-            handles.append(_mark(*style, f"{number} {shortened(label)}".strip()))
+        named = zip(_marks(classes), shortened_apart(classes), strict=True)
+        names = [f"{number} {name}".strip() for number, name in named]
+        styles = zip(class_styles(len(classes)), names, strict=True)
+        handles = [_mark(color, marker, name) for (color, marker), name in styles]
         return [
             *handles,
             _mark(OTHER, "o", source),

@@ -99,3 +99,39 @@ def as_matrix(rows):
         return sparse.csr_array(rows)
     rows = np.asarray(rows)
     return rows.reshape(len(rows), -1)
+
+
+def scaled_by_network(classifier, source, targets):
+    """Return the rows of both domains as the network scales them, or None if it does not.
+
+    Parameters
+    ----------
+    classifier : DANNClassifier
+    source : ndarray or CSR of shape (n_source, n_features)
+    targets : list of such
+        One for each target domain.
+
+    Returns
+    -------
+    tuple of two float32 ndarrays, or None
+        Source rows, and the target rows of all domains. None also where inputs are rebuilt from
+        words: they are no longer the same columns.
+    """
+    import torch
+
+    network = classifier.net_.members_[0]
+    if not hasattr(network.input_scaling, "shift"):
+        return None
+    shape, device = network.input_scaling.shift.shape[1:], network.input_scaling.shift.device
+
+    def scaled(rows, code):
+        rows = rows.toarray() if sparse.issparse(rows) else rows
+        tensor = torch.from_numpy(np.array(rows, dtype=np.float32).reshape(len(rows), *shape))
+        rows = network.scaled(tensor.to(device), code).numpy(force=True)
+        return rows.reshape(len(rows), -1)
+
+    # Codes are known only if the classifier was fitted with as many target domains.
+    known = classifier.n_domains_ == len(targets) + 1
+    codes = range(1, len(targets) + 1) if known else [None] * len(targets)
+    of_target = [scaled(rows, code) for rows, code in zip(targets, codes, strict=True)]
+    return scaled(source, 0), np.concatenate(of_target)

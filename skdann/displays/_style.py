@@ -7,6 +7,7 @@ Nothing here changes matplotlib's settings.
 
 import importlib
 import math
+import os
 import textwrap
 
 import numpy as np
@@ -130,6 +131,22 @@ def shortened(name, longest=LONGEST_NAME):
         return name
     tail = (longest - 1) // 3
     return f"{name[: longest - 1 - tail]}…{name[-tail:]}"
+
+
+def shortened_apart(names, longest=LONGEST_NAME):
+    """Return names that are shortened and still differ from each other.
+
+    Where the ends of long names are the same, the common beginning is left out instead.
+    """
+    names = [str(name) for name in names]
+    short = [shortened(name, longest) for name in names]
+    if len(set(short)) < len(set(names)):
+        start = len(os.path.commonprefix(names))  # noqa: RUF071 - of any strings
+        short = [f"…{name[start:]}" for name in names]
+        short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in short]
+    if len(set(short)) < len(set(names)):
+        short = [f"{i}: {name}" for i, name in enumerate(short)]
+    return short
 
 
 def broken(name, width=LONGEST_NAME):
