@@ -6,6 +6,7 @@ import copy
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -703,6 +704,7 @@ of these, default="auto"
             "_trained": trained,
             "_recognition": _recognition_for(net, data) if scaled_anew else self._recognition,
             "_row_shape": data.row_shape,
+            "_n_rows": _rows_seen(data, () if scaled_anew else self._n_rows),
             "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
             "batch_size_": settings.batch_size,
             "classes_": data.classes,
@@ -833,6 +835,14 @@ def _recognition_for(net, data):
     scalings = [network.input_scaling for network in net.members_]
     apart = any(scaling is not None and scaling.tells_domains_apart for scaling in scalings)
     return fit_recognition(data) if apart else None
+
+
+def _rows_seen(data, before):
+    """Return the numbers of rows of the source and of each target, with those of chunks before."""
+    n_rows = [len(data.y_source)]
+    if data.X_target is not None:
+        n_rows += np.bincount(data.target_domain, minlength=data.n_domains)[1:].tolist()
+    return [sum(both) for both in zip_longest(n_rows, before, fillvalue=0)]
 
 
 def _check_total_rows(total_rows):

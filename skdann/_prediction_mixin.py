@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from skdann._notebook.shown import ShownMixin
 from skdann._typing import Rows, Targets, available_if
 
 # Where rows are from: a name or a code for all of them, or a code for each.
@@ -26,7 +27,9 @@ def _saw_target(estimator: Any) -> bool:
     return True
 
 
-class DomainAdversarialMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin):
+class DomainAdversarialMixin(
+    ShownMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin
+):
     """The methods of a classifier that has `classes_`, `n_domains_` and ``_outputs``.
 
     ``_outputs(X, domain, of, *finish)`` returns the "embedding", "label_logits" or

@@ -14,6 +14,7 @@ ROOMS = {
     "exceptions": set(),
     "schedules": set(),
     "_typing": {"numpy", "sklearn"},
+    "_notebook": {"sklearn"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "metrics": {"numpy", "scipy", "sklearn"},
     "_torch": {"numpy", "torch"},

@@ -13,10 +13,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from skdann._notebook.shown import DocumentedMixin
 from skdann._typing import Rows, Targets
 
 
-class TargetScorer(BaseEstimator):
+class TargetScorer(DocumentedMixin, BaseEstimator):
     """Base class of the scorers that need no target labels.
 
     A scorer is called with a fitted estimator, source rows, their labels, and target rows. It
