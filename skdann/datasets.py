@@ -31,8 +31,8 @@ _MEASUREMENTS = {
     "haemoglobin": (14.1, 1.3, -0.6, 0.8, 2.0),
 }
 
-# Source rows, source labels, target rows, target labels.
-Domains: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+# Source rows, source labels, target rows, target labels; rows may be DataFrames.
+Domains: TypeAlias = tuple[Any, NDArray[Any], Any, NDArray[Any]]
 
 
 def make_rotated_moons(
@@ -260,7 +260,7 @@ def make_blended_digits(*, n_source: int = 900, random_state: RandomState = None
     return X_src, y_src, np.abs(patches - images_tgt[:, np.newaxis]), y_tgt
 
 
-def make_hospitals(n_samples=1000, *, random_state=None):
+def make_hospitals(n_samples: int = 1000, *, random_state: RandomState = None) -> Domains:
     """Make the patients of two hospitals, whose devices measure differently, as DataFrames.
 
     Patients are as ill in both hospitals, and about half of them are sick. The devices of the
