@@ -1,28 +1,33 @@
 """A Pipeline whose steps transform the target as they transform the source."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import sklearn
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdann._classifier import DANNClassifier
 from skdann._data.argument_names import explains_argument_names
 from skdann._notebook.shown import ShownMixin
 from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._typing import Rows, Targets, available_if
 from skdann.model_selection import AlignedTarget
 
 __all__ = ["DANNPipeline", "make_dann_pipeline"]
 
 
-def _final_step_has(method):
+def _final_step_has(method: str) -> Callable[[Any], bool]:
     """Return a check for `available_if`: whether the last step has this method."""
 
-    def check(pipeline):
+    def check(pipeline: Any) -> bool:
         # The AttributeError of the step itself says why it lacks the method.
         getattr(pipeline.steps[-1][1], method)
         return True
@@ -106,7 +111,14 @@ class DANNPipeline(ShownMixin, Pipeline):
         "transform_input": [list, tuple, None],
     }
 
-    def __init__(self, steps, *, transform_input=("X_tgt",), memory=None, verbose=False):
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        *,
+        transform_input: Sequence[str] | None = ("X_tgt",),
+        memory: Any = None,
+        verbose: bool = False,
+    ) -> None:
         self.steps = steps
         self.transform_input = transform_input
         self.memory = memory
@@ -114,7 +126,9 @@ class DANNPipeline(ShownMixin, Pipeline):
 
     # A step may have asked for a target of its own by the name X_target.
     @explains_argument_names("X_target")
-    def fit(self, X, y=None, X_tgt=None, **params):
+    def fit(
+        self, X: Rows, y: ArrayLike | None = None, X_tgt: Targets | None = None, **params: Any
+    ) -> Self:
         """Fit the steps to the source, and the last one to source and target.
 
         Parameters
@@ -150,7 +164,9 @@ class DANNPipeline(ShownMixin, Pipeline):
 
     @available_if(_final_step_has("fit_transform"))
     @explains_argument_names("X_target")
-    def fit_transform(self, X, y=None, X_tgt=None, **params):
+    def fit_transform(
+        self, X: Rows, y: ArrayLike | None = None, X_tgt: Targets | None = None, **params: Any
+    ) -> NDArray[Any]:
         """Fit as `fit` does and return the embedding of the source rows.
 
         Parameters
@@ -176,7 +192,7 @@ class DANNPipeline(ShownMixin, Pipeline):
             return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
 
     @available_if(_final_step_has("decision_function"))
-    def decision_function(self, X, **params):
+    def decision_function(self, X: Rows, **params: Any) -> NDArray[Any]:
         """Return what the last step's `decision_function` makes of transformed rows.
 
         Parameters
@@ -196,7 +212,13 @@ class DANNPipeline(ShownMixin, Pipeline):
             return super().decision_function(X, **params)
 
     @available_if(_final_step_has("score"))
-    def score(self, X, y=None, sample_weight=None, **params):
+    def score(
+        self,
+        X: Rows,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> float:
         """Return the last step's score on transformed rows, such as the accuracy.
 
         Parameters
@@ -222,7 +244,7 @@ class DANNPipeline(ShownMixin, Pipeline):
             return super().score(X, y, sample_weight=sample_weight, **params)
 
     @available_if(_final_step_has("transform"))
-    def transform(self, X, **params):
+    def transform(self, X: Rows, **params: Any) -> NDArray[Any]:
         """Return the embedding, what the last step makes of rows that the others transformed.
 
         Parameters
@@ -242,12 +264,12 @@ class DANNPipeline(ShownMixin, Pipeline):
             return super().transform(X, **params)
 
     @property
-    def adapted_(self):
+    def adapted_(self) -> bool:
         """Whether the last step adapts to the target; see `DANNClassifier`."""
         return self._decided("adapted_")
 
     @property
-    def verdict_(self):
+    def verdict_(self) -> str:
         """What the last step chose and why; see `DANNClassifier`."""
         return self._decided("verdict_")
 
@@ -261,7 +283,7 @@ class DANNPipeline(ShownMixin, Pipeline):
                 f"{type(self).__name__} has no {name}: {_why_not(last)}"
             ) from error
 
-    def __getitem__(self, ind):
+    def __getitem__(self, ind: int | str | slice) -> Any:
         """Return a step, or a Pipeline of some steps that shares them with this one.
 
         Parameters
@@ -281,7 +303,7 @@ class DANNPipeline(ShownMixin, Pipeline):
             return part.set_params(transform_input=self.transform_input)
         return Pipeline(part.steps, memory=self.memory, verbose=self.verbose)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return which step gets which metadata.
 
         Returns
@@ -300,7 +322,9 @@ class DANNPipeline(ShownMixin, Pipeline):
         return router
 
 
-def make_dann_pipeline(*steps, memory=None, verbose=False, **classifier_parameters):
+def make_dann_pipeline(
+    *steps: Any, memory: Any = None, verbose: bool = False, **classifier_parameters: Any
+) -> DANNPipeline:
     """Make a Pipeline of transformers and a `DANNClassifier`.
 
     The steps in front of the classifier are fitted to the source and transform the target too.

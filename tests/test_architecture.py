@@ -27,7 +27,7 @@ ROOMS = {
     "_classifier_cv": {"numpy", "scipy", "sklearn"},
     "_report": {"numpy", "scipy", "sklearn"},
     "model_selection": {"numpy", "sklearn"},
-    "pipeline": {"sklearn"},
+    "pipeline": {"numpy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch"},
     "displays": {"numpy", "scipy", "sklearn", "matplotlib", "torch"},
     "__init__": set(),
