@@ -79,4 +79,5 @@ docs-fast:
 
 # The site that `make docs` left, in a browser. It needs Debian's chromium and chromium-driver, and npm.
 browser:
-	$(PYTHON) -m pytest -q tests/browser
+	npm install --silent --no-audit --no-fund --prefix docs/_build/axe axe-core@4.14.1
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/browser
