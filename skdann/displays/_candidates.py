@@ -42,8 +42,9 @@ def table_of_pool(cv_results):
     Returns
     -------
     dict of ndarrays of shape (n_candidates,)
-        ``candidate``, their names; ``dropped``, whether they were left out of a fold; ``passes``; ``gain_<signal>`` and ``error_<signal>``; and, if
-        they were chosen by it, ``expected_gain`` and ``gain_lower_bound``.
+        ``candidate``, their names; ``dropped``, whether they were left out of a fold; ``passes``;
+        ``gain_<signal>`` and ``error_<signal>``; and, if they were chosen by it, ``expected_gain``
+        and ``gain_lower_bound``.
     """
     kept = ("gain_", "error_", "expected_gain", "passes")
     table = {name: values for name, values in cv_results.items() if name.startswith(kept)}

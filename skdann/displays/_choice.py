@@ -51,10 +51,10 @@ class ChoiceDisplay:
     A line of marks for each candidate, the best on top. The first panel shows the gain in target
     accuracy that is expected of it over the network without adaptation, and the lower bound of
     that gain. A candidate is chosen only if the mark lies to the right of the dashed line, and the
-    lower bound to the right of the dotted one. A `DANNClassifier` drops all but the best three after
-    one fold. The other panels show the evidence: how much the
-    candidate gains over the network without adaptation in scores that need no target labels, with
-    a standard error to each side.
+    lower bound to the right of the dotted one. A `DANNClassifier` drops all but the best three
+    after one fold. The other panels show the evidence: how much the candidate gains over the
+    network without adaptation in scores that need no target labels, with a standard error to each
+    side.
 
     Make it by `from_estimator` or `from_search`; all parameters are kept as attributes.
 
