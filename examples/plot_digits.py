@@ -78,8 +78,8 @@ print(fill(on_blended["default"].verdict_, 88))
 # The embedding
 # -------------
 # Source and target rows of the tilted digits, in the network without adaptation and in the adapted
-# one. Before, many source rows lie where there are no target rows. After, each lies on
-# the other. Two dimensions show only a part of an embedding of 100. Colours by class use the target's labels.
+# one. Before, many source rows lie where there are no target rows. After, each lies on the other.
+# Two dimensions show only a part of an embedding of 100. Colours by class use the target's labels.
 
 X_src, y_src, X_tgt, y_tgt = tilted
 display = EmbeddingDisplay.from_estimator(
