@@ -11,6 +11,14 @@ from skdann.exceptions import (
 )
 
 if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
+    from skdann import datasets as datasets
+    from skdann import displays as displays
+    from skdann import estimator_checks as estimator_checks
+    from skdann import exceptions as exceptions
+    from skdann import metrics as metrics
+    from skdann import model_selection as model_selection
+    from skdann import pipeline as pipeline
+    from skdann import schedules as schedules
     from skdann._classifier import DANNClassifier
     from skdann._classifier_cv import DANNClassifierCV
     from skdann._report.report import AdaptationReport, adaptation_report
@@ -49,17 +57,19 @@ _SUBMODULES = (
 )
 
 
-def __getattr__(name):
-    """Import a public name or submodule on its first use (PEP 562)."""
-    if name in _MODULE_OF:
-        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-        globals()[name] = value  # the next use finds it without coming here
-        return value
-    if name in _SUBMODULES:
-        return importlib.import_module(f"skdann.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # with it, type checkers would take any name for one of the package
+
+    def __getattr__(name):
+        """Import a public name or submodule on its first use (PEP 562)."""
+        if name in _MODULE_OF:
+            value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+            globals()[name] = value  # the next use finds it without coming here
+            return value
+        if name in _SUBMODULES:
+            return importlib.import_module(f"skdann.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """List the public names, imported yet or not."""
     return sorted({*globals(), *__all__, *_SUBMODULES})
