@@ -4,7 +4,7 @@ Digits, tilted and on photographs
 
 Handwritten digits are the source. In one target they are tilted by 20 degrees; in another they lie
 on photographs. Adaptation gains much on the first and little on the second. Neither result is known
-before the target's labels are, so the last section is about what can be known.
+before the target has labels, so a section below is about what can be known.
 """
 
 # %%
@@ -12,8 +12,6 @@ before the target's labels are, so the last section is about what can be known.
 # ------------------
 # The images come with scikit-learn; they have 8 by 8 grey values. Each target has other digits than
 # the source.
-
-from textwrap import fill
 
 import matplotlib.pyplot as plt
 
@@ -70,9 +68,9 @@ on_blended = fit_three(*blended)
 # The default says what it chose and why. On the photographs it has not adapted: it saw no sign of a
 # gain that is large enough.
 
-print(fill(on_tilted["default"].verdict_, 88))
+print(on_tilted["default"].verdict_)
 print()
-print(fill(on_blended["default"].verdict_, 88))
+print(on_blended["default"].verdict_)
 
 # %%
 # The embedding
