@@ -21,6 +21,7 @@ REPOSITORY = "https://github.com/skdann/skdann/blob/main/"
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 OUTSIDE = {"imblearn", "joblib", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "skorch"}
 OUTSIDE |= {"torch", "tqdm"}
+EXAMPLE = re.compile(r"examples/(plot_\w+)\.py")
 LINK = re.compile(r"\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -30,9 +31,10 @@ def link_inside(docname, path):
     if not from_docs.startswith("../"):
         return path
     in_repository = from_docs.removeprefix("../")
-    if in_repository not in PAGES:
+    page = PAGES.get(in_repository) or EXAMPLE.sub(r"auto_examples/\1.rst", in_repository)
+    if page == in_repository:
         return REPOSITORY + in_repository
-    return posixpath.relpath(PAGES[in_repository], posixpath.dirname(docname) or ".")
+    return posixpath.relpath(page, posixpath.dirname(docname) or ".")
 
 
 def rewrite_links(app, docname, source):
