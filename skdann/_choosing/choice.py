@@ -244,7 +244,7 @@ def _judged(results, data, folds, names, model=gain_model.LEARNED, pool_means=No
 def _with_remarks(judged, data, folds):
     """Return them with what else a user should know in the verdict."""
     said = remarks_on(judged.results, judged.choice, data, folds)
-    return judged._replace(verdict=" ".join([judged.verdict, *said]))
+    return judged._replace(verdict="\n".join([judged.verdict, *said]))
 
 
 def _enough_rows(data, generator):

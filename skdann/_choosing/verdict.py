@@ -7,18 +7,18 @@ from skdann._choosing import gain_model
 # How a signal's gain is said: what it measures, what it is multiplied by, digits and unit.
 _SAID = {
     "reverse_validation": (
-        "how often a network that learns its target predictions finds source labels again "
+        "source labels that a network finds again which learns the target predictions "
         "(reverse validation)",
         (100, 1, " points"),
     ),
-    "reverse_probability": ("with how much probability", (100, 1, " points")),
-    "info_max": ("how sure and varied its target predictions are (information)", (1, 2, "")),
-    "agreement": ("how well they agree with the mean of all settings", (100, 1, " points")),
+    "reverse_probability": ("the probability that it gives them", (100, 1, " points")),
+    "info_max": ("how sure and varied the target predictions are (information)", (1, 2, " nats")),
+    "agreement": ("agreement with the mean of all settings", (100, 1, " points")),
 }
 
 
 def verdict_of(choice, signals, names):
-    """Return what was decided, how sure it is, what came closest, and what to do next.
+    """Return what was decided, how sure it is, what came closest, and what to do next, in lines.
 
     Parameters
     ----------
@@ -30,31 +30,36 @@ def verdict_of(choice, signals, names):
     """
     best = choice.index
     if best == 0:
-        return _not_adapted(choice, signals, names)
+        return "\n".join(_not_adapted(choice, signals, names))
     others = len(choice.ranking) - 1
-    also = f" Other settings that are good enough: {others}." if others else ""
-    return (
-        f"Adapted: {names[best]} replaces {names[0]}, the network trained on the source alone. "
-        f"{_gain(choice, best)} {_evidence(signals, best)}{also} How far to trust this: "
-        "'When does it help?' in the user guide."
+    return "\n".join(
+        [
+            f"Adapted: {names[best]} replaces {names[0]}, the network trained on the source alone.",
+            _gain(choice, best),
+            *_evidence(signals, best),
+            *([f"Other settings that are good enough: {others}."] if others else []),
+            "How far to trust this: 'When does it help?' in the user guide.",
+        ]
     )
 
 
 def _not_adapted(choice, signals, names):
     stays = f"Not adapted: your model is the network trained on the source alone, {names[0]}."
     if len(names) == 1:
-        return f"{stays} There is no other setting to choose."
+        return [stays, "There is no other setting to choose."]
     closest = 1 + int(np.argmax(choice.expected[1:]))
     if choice.expected[closest] > gain_model.LEAST_GAIN:
         refused = f"more than {100 * gain_model.LEAST_BOUND:g} in nine of ten cases is needed"
     else:
         refused = f"more than {100 * gain_model.LEAST_GAIN:g} points are needed"
-    return (
-        f"{stays} {names[closest]} comes closest. {_gain(choice, closest)} It was refused because "
-        f"{refused}. {_evidence(signals, closest)} What next: label a few target rows and compare "
-        f"both on them, or adapt all the same, with DANNClassifier({names[closest]}). See "
-        "'Not adapted: what now?' in the user guide."
-    )
+    return [
+        stays,
+        f"{names[closest]} comes closest. {_gain(choice, closest)}",
+        f"It was refused because {refused}.",
+        *_evidence(signals, closest),
+        "What next: label a few target rows and compare both on them, or adapt all the same, with "
+        f"DANNClassifier({names[closest]}). See 'Not adapted: what now?' in the user guide.",
+    ]
 
 
 def _gain(choice, i):
@@ -66,11 +71,11 @@ def _gain(choice, i):
 
 
 def _evidence(signals, i):
-    said = []
+    said = ["Evidence, compared with the network trained on the source alone:"]
     for name, (words, (factor, digits, unit)) in _SAID.items():
         gain, error = factor * signals.gains[name][i], factor * signals.errors[name][i]
-        said.append(f"{words}: {gain:+.{digits}f}{unit} (+-{error:.{digits}f})")
-    return f"Evidence, compared with the source-only network: {'; '.join(said)}."
+        said.append(f"- {words}: {gain:+.{digits}f}{unit} (+-{error:.{digits}f})")
+    return said
 
 
 def verdict_by_signal(choice, signals, name, names):
