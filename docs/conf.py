@@ -95,6 +95,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skdann"
 html_static_path = ["_static"]
 html_css_files = ["skdann.css"]
+html_favicon = html_logo = "_static/skdann.svg"
+html_context = {"default_mode": "auto"}
 html_baseurl = "https://skdann.readthedocs.io/en/stable/"
 html_show_sourcelink = False
 html_copy_source = False

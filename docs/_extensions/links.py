@@ -22,6 +22,8 @@ PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 OUTSIDE = {"imblearn", "joblib", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "skorch"}
 OUTSIDE |= {"torch", "tqdm"}
 EXAMPLE = re.compile(r"examples/(plot_\w+)\.py")
+INCLUDE = re.compile(r"^```\{include\} \.\./(\S+)\n```\n", re.MULTILINE)
+RELATIVE = re.compile(r"\]\((?![a-z]+:|#)")
 LINK = re.compile(r"\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -37,11 +39,19 @@ def link_inside(docname, path):
     return posixpath.relpath(page, posixpath.dirname(docname) or ".")
 
 
+def included(app, match):
+    """Return the text of a file outside `docs/` that a page at the top of it includes."""
+    path = Path(app.srcdir).parent / match[1]
+    app.env.note_dependency(path)
+    return RELATIVE.sub("](../", path.read_text(encoding="utf-8"))
+
+
 def rewrite_links(app, docname, source):
-    """Rewrite the links of a Markdown page that has just been read."""
+    """Rewrite the links of a Markdown page that has just been read, and of what it includes."""
     if Path(app.env.doc2path(docname)).suffix == ".md":
+        text = INCLUDE.sub(lambda match: included(app, match), source[0])
         source[0] = LINK.sub(
-            lambda match: f"]({link_inside(docname, match[1])}{match[2] or ''})", source[0]
+            lambda match: f"]({link_inside(docname, match[1])}{match[2] or ''})", text
         )
 
 

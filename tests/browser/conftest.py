@@ -10,7 +10,8 @@ import shutil
 import threading
 
 import pytest
-from browser_page import SITE, Browser
+
+from browser.browser_page import SITE, Browser
 
 AXE = SITE.parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 OPTIONS = [

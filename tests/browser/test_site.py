@@ -1,9 +1,14 @@
 """Every page of the site as a reader meets it, on a desktop and on a phone."""
 
 import pytest
-from browser_page import SITE
 
-PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
+from browser.browser_page import SITE
+
+PAGES = sorted(
+    str(path.relative_to(SITE))
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts  # templates of the theme
+)
 
 
 @pytest.fixture(params=PAGES)

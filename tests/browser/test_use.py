@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -32,7 +33,7 @@ def copied(browser, block):
     """Return the text that the button of a block of code puts on the clipboard."""
     browser.chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", block)
     button = block.find_element(By.CSS_SELECTOR, "button.copybtn")
-    browser.chrome.execute_script("arguments[0].click()", button)
+    ActionChains(browser.chrome).move_to_element(block).click(button).perform()
     wait_for(browser, lambda chrome: "success" in button.get_attribute("class"))
     return browser.chrome.execute_script("return navigator.clipboard.readText()")
 
