@@ -33,6 +33,10 @@ def test_modules_without_torch_are_imported_without_it():
     run(f"import sys, {imports}; assert not {{'torch', 'skorch'}} & set(sys.modules)")
 
 
+def test_displays_are_imported_without_matplotlib():
+    run("import sys, skdann.displays; assert 'matplotlib' not in sys.modules")
+
+
 def test_names_are_imported_on_first_use_and_all_by_a_star():
     run(
         "import sys, skdann; assert 'torch' not in sys.modules\n"

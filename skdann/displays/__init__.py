@@ -20,8 +20,19 @@ They need matplotlib: ``pip install "skdann[plots]"``.
 """
 
 from skdann.displays._choice import ChoiceDisplay
+from skdann.displays._class_share import ClassShareDisplay
+from skdann.displays._domain_confusion import DomainConfusionDisplay
 from skdann.displays._embedding import EmbeddingDisplay
 from skdann.displays._feature_shift import FeatureShiftDisplay
+from skdann.displays._lambda_path import LambdaPathDisplay
 from skdann.displays._training_curve import TrainingCurveDisplay
 
-__all__ = ["ChoiceDisplay", "EmbeddingDisplay", "FeatureShiftDisplay", "TrainingCurveDisplay"]
+__all__ = [
+    "ChoiceDisplay",
+    "ClassShareDisplay",
+    "DomainConfusionDisplay",
+    "EmbeddingDisplay",
+    "FeatureShiftDisplay",
+    "LambdaPathDisplay",
+    "TrainingCurveDisplay",
+]

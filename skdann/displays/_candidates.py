@@ -12,6 +12,16 @@ from skdann.exceptions import DomainWarning, OneClassWarning, TargetScaleWarning
 from skdann.metrics._scorer_base import ScoredDomains
 from skdann.model_selection import first_without_adaptation
 
+# What scores are called, and their units.
+SCORES = {
+    "reverse_validation": ("reverse validation", "share of rows"),
+    "reverse_probability": ("reverse probability", "probability"),
+    "source_accuracy": ("source accuracy", "share of rows"),
+    "info_max": ("information", "nats"),
+    "confidence": ("confidence", "nats"),
+    "agreement": ("agreement", "probability"),
+}
+
 _PREFIX = "mean_test_"
 
 

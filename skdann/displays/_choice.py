@@ -5,6 +5,7 @@ from sklearn.base import clone
 
 from skdann._choosing.gain_model import LEAST_BOUND, LEAST_GAIN, SEARCH_LEAST_GAIN
 from skdann.displays._candidates import (
+    SCORES,
     chosen_among,
     refitted_accuracies,
     rows_at_classifier,
@@ -26,15 +27,6 @@ from skdann.displays._style import (
 
 # Signals of the gain model, which are shown where a choice was made by it.
 _EVIDENCE = "reverse_validation", "reverse_probability", "info_max", "agreement"
-
-_TITLES = {
-    "reverse_validation": ("reverse\nvalidation", "points of accuracy"),
-    "reverse_probability": ("reverse\nprobability", "points"),
-    "info_max": ("information", "nats"),
-    "agreement": ("agreement", "points"),
-    "confidence": ("confidence", "nats"),
-    "source_accuracy": ("source\naccuracy", "points"),
-}
 
 _MARKS = {
     "chosen": {"marker": "*", "color": CHOSEN, "markersize": 12},
@@ -326,16 +318,18 @@ class ChoiceDisplay:
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         known = {
-            "expected_gain": ("expected gain,\nlower bound", "points of accuracy"),
-            "target_accuracy": ("target accuracy,\nnot used", "share of rows"),
+            "expected_gain": ("expected gain, lower bound", "points of accuracy"),
+            "target_accuracy": ("target accuracy, not used", "points"),
         }
-        title, unit = (known | _TITLES).get(name, (name.replace("_", " "), "gain"))
+        title, unit = (known | SCORES).get(name, (name.replace("_", " "), ""))
+        in_points = unit not in ("nats", "")
+        unit = "points" if in_points else unit
         ax.set(xlabel=unit, ylim=(len(self.order_) - 0.4, -0.6), yticks=range(len(self.order_)))
-        ax.set_title(title, fontsize="small")
+        ax.set_title(broken(title, 16), fontsize="small")
         ax.xaxis.label.set_fontsize("small")
         ax.tick_params(labelsize="small", labelleft=False)
         ax.xaxis.set_major_locator(MaxNLocator(4))
-        if unit.startswith("points"):
+        if in_points:
             ax.xaxis.set_major_formatter(
                 FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}")
             )

@@ -190,8 +190,11 @@ class EmbeddingDisplay:
             before = "before: inputs", _standardised(*rows.rows())
         else:
             shown = seen_by(baseline, rows_src, rows_tgt, needed_by=cls.__name__)
-            before = f"before: {_title(baseline, 'baseline')}", shown.features("embedding")
-        after = f"after: {_title(estimator, 'estimator')}", rows.features("embedding")
+            before = (
+                f"before: {title_of_embedding(baseline, 'baseline')}",
+                shown.features("embedding"),
+            )
+        after = f"after: {title_of_embedding(estimator, 'estimator')}", rows.features("embedding")
         labels_src = None if y_src is None else labels_of(y_src, X_src, "y_src")[which_src]
         if y_tgt is None:
             labels_tgt = rows.target("predict")
@@ -389,7 +392,7 @@ def _check_coloring(color_by):
     return _COLORINGS[color_by]
 
 
-def _title(estimator, argument):
+def title_of_embedding(estimator, argument):
     """Return what a fitted estimator's embedding is called, or raise if it has none."""
     classifier = classifier_of(estimator)
     if not hasattr(classifier, "transform"):
