@@ -8,6 +8,7 @@ import sys
 from html import escape
 from pathlib import Path
 
+from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -32,18 +33,20 @@ body {{ background: {background}; color: {colour}; font: 14px/1.5 sans-serif; ma
 _COLOURS = {"light": ("white", "#212121"), "dark": ("#111111", "#e0e0e0")}
 
 
-def notebook_page(theme="light"):
+def notebook_page(theme="light", shown=None):
     """Return the page as HTML.
 
     Parameters
     ----------
     theme : {"light", "dark"}
         Colours of the notebook.
+    shown : dict, default=None
+        What is shown, by its title; None means `shown_in_notebooks`.
     """
     cells = ""
-    for title, shown in shown_in_notebooks().items():
-        html = getattr(shown, "_repr_mimebundle_", None)
-        html = html()["text/html"] if html else shown._repr_html_()
+    for title, one in (shown_in_notebooks() if shown is None else shown).items():
+        html = getattr(one, "_repr_mimebundle_", None)
+        html = html()["text/html"] if html else one._repr_html_()
         cells += f'<h2>{escape(title)}</h2><div class="output">{html}</div>'
     background, colour = _COLOURS[theme]
     return _PAGE.format(background=background, colour=colour, theme=theme, cells=cells)
@@ -52,7 +55,7 @@ def notebook_page(theme="light"):
 def shown_in_notebooks():
     """Return what is shown, by its title: fitted on few rows, in few epochs."""
     digits = make_tilted_digits(n_source=300, random_state=0)[:3]
-    moons = make_rotated_moons(200, rotation=0, random_state=0)[:3]
+    moons = make_rotated_moons(200, random_state=0)[:3]
     short = DANNClassifier(max_epochs=10, random_state=0)
     hospitals = make_hospitals(random_state=0)[:3]
     columns = make_column_transformer(
@@ -62,9 +65,11 @@ def shown_in_notebooks():
         ),
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
-    stays = DANNClassifier(max_epochs=10, random_state=0).fit(*moons)
+    stays = DANNClassifier(
+        lambda_max=(0, 0.3, 1.0), input_scaling="source", max_epochs=10, random_state=0
+    ).fit(*moons)
     return {
-        "Adapted": DANNClassifier(max_epochs=10, random_state=0).fit(*digits),
+        "Adapted": clone(short).fit(*digits),
         "Not adapted": stays,
         "Chosen from candidates of one's own": DANNClassifierCV(
             [0, 1.0], ["source", "domain"], cv=2, estimator=short, random_state=0

@@ -1,6 +1,8 @@
 """The report on an adaptation: right about made shifts, and about each figure."""
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,10 +18,12 @@ from sklearn.preprocessing import StandardScaler
 from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning
 from skdann._report import fitted_pair, measures
 from skdann._report import report as report_module
+from skdann._report.compared import compared
 from skdann._report.report import AdaptationReport, adaptation_report
 from skdann._report.sentences import findings_of
 from skdann.datasets import make_rotated_moons
 from skdann.metrics import estimate_class_shares
+from skdann.pipeline import make_dann_pipeline
 
 SEEDS = range(3)
 
@@ -120,6 +124,8 @@ def figures():
     two = {"source_only": 0.9, "adapted": 0.9}
     return AdaptationReport(
         findings={},
+        settings={"source_only": "lambda_max=0", "adapted": "lambda_max=1.0"},
+        adapts=True,
         domain_accuracy={"inputs": 0.8, "reweighted": 0.8, "source_only": 0.8, "adapted": 0.8},
         chance_limit=dict.fromkeys(("inputs", "reweighted", "source_only", "adapted"), 0.55),
         own_domain_accuracy={"source_only": 0.8, "adapted": 0.6, "trained": 0.61},
@@ -183,7 +189,7 @@ ALIKE = domain(inputs=0.54, source_only=0.54)
     ],
 )
 def test_findings_by_hand(figures, changed, keys):
-    assert list(findings_of(replace(figures, **changed), 1.0, width=100)) == keys
+    assert list(findings_of(replace(figures, **changed), width=100)) == keys
 
 
 @pytest.mark.parametrize(
@@ -197,21 +203,21 @@ def test_findings_by_hand(figures, changed, keys):
 )
 def test_predictions_of_one_class_are_a_finding(figures, predicted, source, said):
     shares = {"predicted_shares": np.array(predicted), "source_shares": np.array(source)}
-    findings = findings_of(replace(figures, **shares), 1.0, width=100)
+    findings = findings_of(replace(figures, **shares), width=100)
     assert ("one_class" in findings) == said
     assert not said or "'bee' for nearly all target rows" in findings["one_class"]
 
 
 def test_findings_on_rows_by_hand(figures):
     """400 target rows were trained on."""
-    assert list(findings_of(figures, 1.0, width=398)) == ["adapted"]
-    assert list(findings_of(figures, 1.0, width=399)) == ["adapted", "few_target_rows"]
-    assert list(findings_of(figures, 0.0, width=100)) == ["not_adapted"]
+    assert list(findings_of(figures, width=398)) == ["adapted"]
+    assert list(findings_of(figures, width=399)) == ["adapted", "few_target_rows"]
+    assert list(findings_of(replace(figures, adapts=False), width=100)) == ["not_adapted"]
     limits = {"source_only": 0.66, "adapted": 0.66}
     vague = replace(figures, chance_limit=figures.chance_limit | limits)
-    assert list(findings_of(vague, 1.0, width=100)) == ["few_target_rows"]
+    assert list(findings_of(vague, width=100)) == ["few_target_rows"]
     vague = replace(vague, **domain(source_only=0.54), **own(0.54, 0.54))
-    assert list(findings_of(vague, 1.0, width=100)) == ["few_target_rows"]
+    assert list(findings_of(vague, width=100)) == ["few_target_rows"]
 
 
 def test_shares_that_few_rows_might_explain_stay_open(figures):
@@ -220,15 +226,15 @@ def test_shares_that_few_rows_might_explain_stay_open(figures):
     changed = DIFFER | domain(reweighted=0.64)
     for reweighted, key in ((0.65, "class_shares"), (0.66, "class_shares_open")):
         report = replace(figures, **changed, chance_limit=limit | {"reweighted": reweighted})
-        assert key in findings_of(report, 1.0, width=100)
+        assert key in findings_of(report, width=100)
 
 
 def test_sentences_and_table(figures):
-    findings = findings_of(replace(figures, **DIFFER), 1.0, width=100)
+    findings = findings_of(replace(figures, **DIFFER), width=100)
     assert "source .50/.50, target perhaps .10/.90" in findings["class_shares_open"]
     explained = replace(figures, **DIFFER | domain(reweighted=0.55))
     for weighted, cure in ((False, "Use label_shift='estimate', or"), (True, "make up for it")):
-        sentence = findings_of(explained, 1.0, width=100, weighted=weighted)["class_shares"]
+        sentence = findings_of(explained, width=100, weighted=weighted)["class_shares"]
         assert cure in sentence
     assert "accuracy 0.80 without adaptation, 0.60 with it" in findings["adapted"]
     assert "changed for 10% of" in findings["adapted"]
@@ -241,6 +247,51 @@ def test_sentences_and_table(figures):
     assert ["proxy", "A-distance", "1.200", "1.200", "1.200"] in cells
     assert ["bee", "0.500", "0.550", "0.550"] in cells
     assert lines[-1].endswith("the target rows.")
+
+
+@pytest.mark.parametrize(
+    ("estimated", "source", "unknown"),
+    [
+        ([0.0, 1.0], [0.5, 0.5], True),
+        (
+            [0.0, 1.0],
+            [0.048, 0.952],
+            True,
+        ),  # as on the bank data: close, and no estimate all the same
+        ([0.1, 0.9], [0.5, 0.5], False),
+    ],
+)
+def test_a_collapsed_network_tells_no_class_shares(figures, estimated, source, unknown):
+    distance = abs(estimated[0] - source[0])
+    shares = {"target_shares": np.array(estimated), "source_shares": np.array(source)}
+    report = replace(figures, **shares, share_distance=distance, share_limit=0.01)
+    findings = findings_of(report, width=100)
+    assert ("class_shares_unknown" in findings) == unknown
+    assert ("class_shares_open" in findings) != unknown and "class_shares" not in findings
+    assert not unknown or "nearly all target rows for 'bee'" in findings["class_shares_unknown"]
+
+
+def test_what_adaptation_would_do_is_said_where_there_is_none(figures):
+    report = replace(figures, adapts=False, source_accuracy={"source_only": 0.93, "adapted": 0.8})
+    findings = findings_of(report, width=100)
+    assert list(findings) == ["not_adapted"]
+    for said in ("lambda_max=1.0 would change", "for 10% of", "0.93 without, 0.80 with it"):
+        assert said in findings["not_adapted"]
+    lines = str(replace(report, findings=findings)).splitlines()
+    assert lines[0].split() == ["inputs", "source-only", "if", "adapted"]
+    assert "if adapted: lambda_max=1.0" in lines
+    html = replace(report, findings=findings)._repr_html_()
+    assert ">if adapted</th>" in html and findings["not_adapted"] in html
+
+
+def test_the_html_has_all_figures_and_sentences_and_is_escaped(figures):
+    classes = np.array(["<b>ant</b>", "bee & wasp"])
+    report = replace(figures, classes=classes, findings={"few_target_rows": "1 < 2 & 3"})
+    html = report._repr_html_()
+    assert "<b>ant" not in html and "&lt;b&gt;ant" in html and "bee &amp; wasp" in html
+    assert "few target rows" in html and "1 &lt; 2 &amp; 3" in html
+    figures_of_text = re.findall(r"\d\.\d{3}", str(report))
+    assert re.findall(r"<td>(\d\.\d{3})</td>", html) == figures_of_text and figures_of_text
 
 
 def split(groups, seed):
@@ -280,6 +331,77 @@ def test_what_was_chosen_is_reported(rows):
     adapted, source_only = pair.networks["adapted"], pair.networks["source_only"]
     assert (adapted.lambda_max, adapted.input_scaling) == (0.25, "both")
     assert (source_only.lambda_max, source_only.input_scaling) == (0, "both")
+
+
+RESULTS = {
+    "params": np.array(
+        [
+            {"input_scaling": None, "lambda_max": 0.0},
+            {"input_scaling": None, "lambda_max": 0.3},
+            {"input_scaling": "both", "lambda_max": 0.0},
+            {"input_scaling": "both", "lambda_max": 0.3},
+        ]
+    ),
+    "split0_test_info_max": np.array([0.0, 0.0, 0.0, 0.0]),
+    "split1_test_info_max": np.array([0.0, 0.0, 0.0, np.nan]),
+    "expected_gain": np.array([0.0, 0.01, 0.02, 0.03]),  # the last was given up
+    "mean_test_score": np.array([0.9, 0.8, 0.7, 0.6]),
+}
+NO_LAMBDA = {"lambda_max": 0, "target_information": 0}
+
+
+@pytest.mark.parametrize(
+    ("used", "chooser", "source_only", "adapted", "adapts"),
+    [
+        (("both", 0.3), {}, {"input_scaling": "both"} | NO_LAMBDA, None, True),
+        (("both", 0.3), RESULTS, {"input_scaling": "both"} | NO_LAMBDA, None, True),
+        (("both", 0), {}, None, {"input_scaling": "both", "lambda_max": 1.0}, False),
+        # Nothing but a scaling was chosen: beside it stands the choice's own baseline.
+        (("both", 0), RESULTS | {"adapted": True}, {"input_scaling": None} | NO_LAMBDA, None, True),
+        # The closest, and the closest by another score.
+        ((None, 0), RESULTS, None, {"input_scaling": "both"} | NO_LAMBDA, False),
+        (
+            (None, 0),
+            {name: values for name, values in RESULTS.items() if name != "expected_gain"},
+            None,
+            {"input_scaling": None, "lambda_max": 0.3},
+            False,
+        ),
+    ],
+    ids=["given", "chosen", "nothing chosen", "scaling", "closest", "closest by score"],
+)
+def test_what_is_compared(used, chooser, source_only, adapted, adapts):
+    scaling, lambda_max = used
+    trained = SimpleNamespace(settings=[SimpleNamespace(target_information=0.0)])
+    fitted = SimpleNamespace(input_scaling_=scaling, lambda_max_=lambda_max, _trained=trained)
+    if chooser:
+        is_adapted = adapts or "adapted" in chooser
+        chooser = SimpleNamespace(cv_results_=chooser, adapted_=is_adapted)
+    found = compared(fitted, chooser)
+    own = {"input_scaling": scaling, "lambda_max": lambda_max}
+    if source_only is None:
+        source_only = own | NO_LAMBDA
+    if adapted is None:
+        adapted = own if lambda_max else own | NO_LAMBDA
+    assert (found.source_only, found.adapted, found.adapts) == (source_only, adapted, adapts)
+
+
+@pytest.mark.parametrize("kind", ["classifier", "CV", "pipeline"])
+def test_the_candidate_that_came_closest_stands_beside_a_classifier_that_does_not_adapt(kind):
+    rows = no_shift(0)
+    single = DANNClassifier(lambda_max=(0, 0.5), input_scaling="both", **short(random_state=0))
+    search = DANNClassifierCV([0, 0.5], ["both"], cv=2, estimator=single, random_state=0)
+    classifier = {
+        "classifier": single,
+        "CV": search,
+        "pipeline": make_dann_pipeline(StandardScaler(), search),
+    }[kind].fit(*rows)
+    assert not classifier.adapted_
+    report = adaptation_report(classifier, *rows)
+    assert not report.adapts and report.agreement < 1
+    assert report.settings["source_only"] == "input_scaling='both', lambda_max=0"
+    assert report.settings["adapted"] == "input_scaling='both', lambda_max=0.5"
+    assert f"{report.settings['adapted']} comes closest" in classifier.verdict_
 
 
 def short(**params):
@@ -331,10 +453,10 @@ def test_findings_know_the_width_of_one_network_and_whether_it_weighs(
     monkeypatch.setattr(
         report_module,
         "findings_of",
-        lambda report, lambda_max, width, weighted: seen.append((lambda_max, width, weighted)),
+        lambda report, width, weighted: seen.append((width, weighted)),
     )
     adaptation_report(fitted(rows, **short(max_epochs=2, **params)), *rows)
-    assert seen == [(1.0, 12, weighted)]
+    assert seen == [(12, weighted)]
 
 
 def test_inputs_are_seen_beyond_their_means(rows):

@@ -53,6 +53,8 @@ def _rows(fitted: Any) -> list[tuple[str, str]]:
 def _decision(estimator: Any, fitted: Any) -> str:
     """Return whether it adapts, and who decided that."""
     if hasattr(estimator, "adapted_"):
+        if estimator.adapted_ and fitted.lambda_max_ == 0:
+            return "yes, by choice, through the input scaling alone"
         return "yes, by choice" if estimator.adapted_ else "no, by choice"
     if fitted.n_domains_ == 1:
         return "no: fit got no target"
@@ -67,17 +69,18 @@ def _shares(fitted: Any) -> list[tuple[str, str]]:
         return []
     pairs = zip(fitted.classes_.tolist(), shares, strict=True)
     said = ", ".join(f"{label}: {share:.2f}" for label, share in pairs)
-    return [("Class shares of the target, in use", said)]
+    return [("Target shares in use", said)]
 
 
 def _last_epoch(fitted: Any) -> list[tuple[str, str]]:
     """Return the last figures of `history_`."""
     last = fitted.history_[-1]
-    facts = [("Epochs", str(fitted.n_iter_)), ("Last label loss", f"{last['label_loss']:.3f}")]
+    epochs = f"{fitted.n_iter_}; what follows is of the last"
+    facts = [("Epochs", epochs), ("Label loss", f"{last['label_loss']:.3f}")]
     if "domain_loss" in last:
         two = fitted.n_domains_ == 2
         by_chance = f" ({_LOSS_OF_CHANCE} by chance)" if two else ""
-        facts.append(("Last domain loss", f"{last['domain_loss']:.3f}{by_chance}"))
+        facts.append(("Domain loss", f"{last['domain_loss']:.3f}{by_chance}"))
         by_chance = " (0.5 by chance)" if two else ""
-        facts.append(("Last domain accuracy", f"{last['domain_accuracy']:.3f}{by_chance}"))
+        facts.append(("Domain accuracy", f"{last['domain_accuracy']:.3f}{by_chance}"))
     return facts

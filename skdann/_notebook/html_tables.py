@@ -21,14 +21,15 @@ _STYLE = """<style>
 }
 .skdann-shown table th, .skdann-shown table td {
   background: none; border: none; color: inherit; line-height: 1.4; max-width: none;
-  padding: 0.25em 0.8em 0.25em 0; text-align: left; vertical-align: top; white-space: normal;
+  padding: 0.25em 0.8em 0.25em 0; text-align: left; vertical-align: top; white-space: pre-line;
   border-top: 1px solid rgba(128, 128, 128, 0.4);
 }
-.skdann-shown table th { font-weight: 600; min-width: 8em; }
+.skdann-shown table th { font-weight: 600; min-width: 9em; }
 .skdann-shown table.skdann-figures td, .skdann-shown table.skdann-figures thead th {
   min-width: 0; text-align: right; font-variant-numeric: tabular-nums;
 }
 .skdann-shown table.skdann-figures th { white-space: pre; }
+.skdann-shown table.skdann-figures thead th:first-child { text-align: left; }
 </style>"""
 
 
@@ -51,7 +52,7 @@ def html_table(
     Parameters
     ----------
     rows : iterable of sequences of str
-        Any text: it is escaped.
+        Any text: it is escaped, and its lines are kept.
     caption : str, default=""
     header : sequence of str, default=()
         Headings of the columns. A table that has them holds figures, which stand to the right.

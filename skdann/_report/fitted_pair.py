@@ -10,6 +10,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 
 from skdann._classifier import DANNClassifier
 from skdann._data.splits import hold_out
+from skdann._report.compared import Compared, compared, who_chose
 from skdann.metrics._scorer_base import ScoredDomains
 
 # Of each domain: a third is held out, which leaves one row for each of five folds.
@@ -28,12 +29,15 @@ class ReportRows:
     source : {ndarray, sparse array, DataFrame} of shape (n_source, n_features)
     y : ndarray of shape (n_source,)
     targets : tuple of such as `source`, one of shape (n_target, n_features) for each target domain
+    chooser : DANNClassifier or DANNClassifierCV
+        Who chose what was fitted, if that was chosen.
     """
 
     fitted: DANNClassifier
     source: object
     y: np.ndarray
     targets: tuple
+    chooser: object = None
 
     def seen_by(self, network):
         """Return a network's outputs for these rows, as `ScoredDomains`."""
@@ -50,20 +54,19 @@ class FittedPair:
         "source_only" and "adapted".
     trained, held_out : ReportRows
         The rows that both were fitted on, and the others.
+    compared : Compared
+        Their settings, and which of the two the fitted classifier is.
     """
 
     networks: dict
     trained: ReportRows
     held_out: ReportRows
+    compared: Compared
 
-
-def without_adaptation(classifier):
-    """Return an unfitted clone that learns nothing from target rows.
-
-    Input scaling and class weights stay as they are, although they may depend on target rows: the
-    network does not learn them.
-    """
-    return clone(classifier).set_params(lambda_max=0, target_information=0)
+    @property
+    def own(self):
+        """Which of the networks has the settings of the fitted classifier."""
+        return "adapted" if self.compared.adapts else "source_only"
 
 
 def read_rows_of_report(classifier, X, y, X_tgt):
@@ -82,7 +85,7 @@ def read_rows_of_report(classifier, X, y, X_tgt):
         )
     source = _sliceable(parts[0].rows()[0])
     targets = tuple(_sliceable(part.rows()[1]) for part in parts)
-    rows = ReportRows(fitted, source, column_or_1d(y), targets)
+    rows = ReportRows(fitted, source, column_or_1d(y), targets, who_chose(classifier))
     _check(rows)
     return rows
 
@@ -105,16 +108,13 @@ def fit_pair(rows, seed):
     for target in rows.targets:
         held_out.append(_third_of_each(np.zeros(_num_samples(target)), seed + 1))
     trained = _selected(rows, [~mask for mask in held_out])
-    # Both networks get the lambda and the scaling that fit chose, and so differ in adaptation only.
-    adapted = clone(rows.fitted).set_params(
-        lambda_max=rows.fitted.lambda_max_, input_scaling=rows.fitted.input_scaling_, verbose=0
-    )
-    if adapted.random_state is None:
-        adapted.set_params(random_state=seed)
-    networks = {"source_only": without_adaptation(adapted), "adapted": adapted}
-    for network in networks.values():
-        network.fit(trained.source, trained.y, X_tgt=trained.targets)
-    return FittedPair(networks, trained, _selected(rows, held_out))
+    both, networks = compared(rows.fitted, rows.chooser), {}
+    for name in ("source_only", "adapted"):
+        network = clone(rows.fitted).set_params(**getattr(both, name), verbose=0)
+        if network.random_state is None:
+            network.set_params(random_state=seed)
+        networks[name] = network.fit(trained.source, trained.y, X_tgt=trained.targets)
+    return FittedPair(networks, trained, _selected(rows, held_out), both)
 
 
 def _third_of_each(groups, seed):

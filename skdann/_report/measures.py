@@ -94,7 +94,7 @@ def prediction_measures(rows, pair):
     lost = right["source_only"].astype(int) - right["adapted"]
     # If both signs are equally likely, n of them have a sum with variance n (a sign test).
     deviation = np.sqrt(np.abs(lost).sum())
-    predicted = labels["adapted"]
+    predicted = labels[pair.own]
     return {
         "predicted_shares": np.array([np.mean(predicted == one) for one in rows.fitted.classes_]),
         "agreement": float((labels["source_only"] == labels["adapted"]).mean()),

@@ -1,13 +1,18 @@
 """`adaptation_report` and the `AdaptationReport` that it returns."""
 
-import textwrap
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skdann._report.fitted_pair import fit_pair, read_rows_of_report
 from skdann._report.measures import domain_measures, prediction_measures
 from skdann._report.sentences import findings_of
+from skdann._report.tables import as_html, as_text
+from skdann._typing import RandomState, Rows, Targets
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -21,6 +26,13 @@ class AdaptationReport:
     findings : dict of str to str
         What the figures say: a sentence for each finding, by its key. `adaptation_report` lists
         the keys.
+
+    settings : dict of str to str
+        What ``source_only`` and ``adapted`` were fitted with, as a user would write it.
+
+    adapts : bool
+        Whether the classifier adapts. If not, it is like ``source_only``, and ``adapted`` is what
+        adaptation would have done.
 
     domain_accuracy : dict of str to float in [0.5, 1]
         Accuracy with which new classifiers predict the domain of a row: cross-validated, both
@@ -54,7 +66,8 @@ class AdaptationReport:
         source rows.
 
     predicted_shares : ndarray of shape (n_classes,)
-        Shares of the classes that the adapted network predicts for the target rows.
+        Shares of the classes that the network with the classifier's own settings predicts for the
+        target rows.
 
     agreement : float in [0, 1]
         Share of the target rows for which both networks predict the same label.
@@ -74,66 +87,62 @@ class AdaptationReport:
     adaptation_report : Makes it.
     """
 
-    findings: dict
-    domain_accuracy: dict
-    chance_limit: dict
-    own_domain_accuracy: dict
-    classes: np.ndarray
-    source_shares: np.ndarray
-    target_shares: np.ndarray
+    findings: dict[str, str]
+    settings: dict[str, str]
+    adapts: bool
+    domain_accuracy: dict[str, float]
+    chance_limit: dict[str, float]
+    own_domain_accuracy: dict[str, float]
+    classes: NDArray[Any]
+    source_shares: NDArray[Any]
+    target_shares: NDArray[Any]
     share_distance: float
     share_limit: float
     effective_share: float
-    predicted_shares: np.ndarray
+    predicted_shares: NDArray[Any]
     agreement: float
-    source_accuracy: dict
-    reverse_validation: dict
+    source_accuracy: dict[str, float]
+    reverse_validation: dict[str, float]
     source_fall: float
-    n_rows: dict
+    n_rows: dict[str, int]
 
     @property
-    def proxy_a_distance(self):
+    def proxy_a_distance(self) -> dict[str, float]:
         """`domain_accuracy` as proxy A-distances ``4 * accuracy - 2``: dict of float in [0, 2]."""
         return {name: 4 * accuracy - 2 for name, accuracy in self.domain_accuracy.items()}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the keys of the findings."""
         return f"AdaptationReport(findings={list(self.findings)})"
 
-    def __str__(self):
-        """Return a table of the figures, and the findings below it."""
-        lines = [_line("", "inputs", "source-only", "adapted")]
-        for title, values in (
-            ("domain accuracy", self.domain_accuracy),
-            ("  chance is up to", self.chance_limit),
-            ("  own classifier's", self.own_domain_accuracy),
-            ("proxy A-distance", self.proxy_a_distance),
-            ("source accuracy", self.source_accuracy),
-            ("reverse validation", self.reverse_validation),
-        ):
-            lines.append(_line(title, *map(values.get, ("inputs", "source_only", "adapted"))))
-        lines += ["", _line("class shares", "source", "target, est.", "predicted")]
-        shares = self.source_shares, self.target_shares, self.predicted_shares
-        for label, *of_class in zip(self.classes.tolist(), *shares, strict=True):
-            lines.append(_line(f"  {label}", *of_class))
-        lines += [
-            _line("  distance, chance", self.share_distance, self.share_limit),
-            _line("effective share", self.effective_share),
-            _line("agreement", self.agreement),
-            "",
-        ]
-        for key, sentence in self.findings.items():
-            lines += textwrap.wrap(f"{key}: {sentence}", 79, subsequent_indent="    ")
-        return "\n".join(lines)
+    def __str__(self) -> str:
+        """Return tables of the figures, and the findings below them."""
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the findings and the tables for a notebook."""
+        return as_html(self)
 
 
-def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
+def adaptation_report(
+    classifier: Any,
+    X: Rows,
+    y: ArrayLike,
+    X_tgt: Targets,
+    *,
+    random_state: RandomState = 0,
+) -> AdaptationReport:
     """Report how the domains differ and what adaptation changed, without target labels.
 
     Two clones of the classifier are fitted on two thirds of the rows of each domain. "adapted" has
     the classifier's settings. "source-only" has the same without adaptation: `lambda_max` is 0, and
-    no loss is computed on target rows. The other third of the rows is held out to measure on. Steps
+    no loss is computed on target rows. (If nothing but a scaling was chosen, it has the scaling of
+    the candidate without adaptation.) The other third of the rows is held out to measure on. Steps
     of a Pipeline in front of the classifier are used as they were fitted.
+
+    A classifier that does not adapt is "source-only" itself. "adapted" then shows what adaptation
+    would have done: with the settings that came closest to being chosen, or with lambda 1 where
+    nothing was chosen.
 
     `report.findings` can have the following keys. A difference counts if it exceeds three standard
     deviations of its sampling noise.
@@ -160,9 +169,12 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
       0.65 could be chance. In the last case none of the three findings above is given.
     - ``little_overlap``: the domain can be predicted from the inputs with an accuracy of 0.95, or
       the effective sample size is below a tenth of the source rows.
-    - ``not_adapted``: `lambda_max` is 0.
-    - ``one_class``: the adapted network predicts one class for nearly all target rows, and that
-      class is not nearly as frequent in the source.
+    - ``not_adapted``: the classifier does not adapt; says what adaptation would change. It is given
+      in place of the three findings on what adaptation did.
+    - ``one_class``: the classifier predicts one class for nearly all target rows, and that class is
+      not nearly as frequent in the source.
+    - ``class_shares_unknown``: the source-only network predicts one class for nearly all target
+      rows, so the estimated shares say nothing.
 
     Parameters
     ----------
@@ -236,15 +248,14 @@ def adaptation_report(classifier, X, y, X_tgt, *, random_state=0):
     seed = int(np.random.RandomState(random_state).randint(2**31))
     pair = fit_pair(rows, seed)
     report = AdaptationReport(
-        findings={}, **domain_measures(rows, pair, seed), **prediction_measures(rows, pair)
+        findings={},
+        settings=pair.compared.named(),
+        adapts=pair.compared.adapts,
+        **domain_measures(rows, pair, seed),
+        **prediction_measures(rows, pair),
     )
     adapted = pair.networks["adapted"]
     width = len(adapted.get_feature_names_out()) // adapted.n_members
     weighted = adapted.target_shares_ is not None
-    findings = findings_of(report, adapted.lambda_max_, width, weighted=weighted)
+    findings = findings_of(report, width, weighted=weighted)
     return replace(report, findings=findings)
-
-
-def _line(title, *values):
-    cells = [one if isinstance(one, str) else "" if one is None else f"{one:.3f}" for one in values]
-    return (f"{title:<20}" + "".join(f"{cell:>14}" for cell in cells)).rstrip()

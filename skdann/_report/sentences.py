@@ -24,26 +24,24 @@ def chance_deviation(n_source, n_target):
     return 0.25 * np.sqrt(1 / n_source + 1 / n_target)
 
 
-def findings_of(report, lambda_max, width, *, weighted=False):
+def findings_of(report, width, *, weighted=False):
     """Return the findings of a report: dict of sentences by key.
 
     Parameters
     ----------
     report : AdaptationReport
         Its `findings` are not read.
-    lambda_max : float
-        Of the adapted network.
     width : int
         Columns of the embedding of one network.
     weighted : bool
         Whether source rows are weighed by class shares of the target (`label_shift`).
     """
-    return _on_domains(report, lambda_max, width, weighted) | _on_one_class(report)
+    return _on_domains(report, width, weighted) | _on_one_class(report)
 
 
-def _on_domains(report, lambda_max, width, weighted):
+def _on_domains(report, width, weighted):
     shares = _on_shares(report, weighted)
-    rows = _on_rows(report, width)
+    rows = _on_unknown_shares(report) | _on_rows(report, width)
     shown = max(_above_chance(report, name) for name in ("inputs", "source_only"))
     if not shares and shown <= 0:
         return {
@@ -56,8 +54,8 @@ def _on_domains(report, lambda_max, width, weighted):
                 "network hardly does: adaptation has little to gain."
             )
         } | rows
-    if lambda_max == 0:
-        effect = {"not_adapted": "lambda_max is 0: the network was trained without adaptation."}
+    if not report.adapts:
+        effect = {"not_adapted": _what_would_change(report)}
     elif "class_shares" in shares:
         effect = {}
     else:
@@ -65,19 +63,35 @@ def _on_domains(report, lambda_max, width, weighted):
     return shares | effect | rows
 
 
+def _what_would_change(report):
+    """Return what the adapted network does, where the classifier does not adapt."""
+    return (
+        f"The classifier does not adapt. {report.settings['adapted']} would change the predictions "
+        f"for {1 - report.agreement:.0%} of the target rows. Accuracy on source rows is "
+        f"{_before_after(report.source_accuracy)}; reverse validation is "
+        f"{_before_after(report.reverse_validation)}."
+    )
+
+
 def _on_one_class(report):
     """Return the finding on predictions that are one class for nearly all target rows."""
-    counts = np.round(report.predicted_shares * report.n_rows["target"]).astype(int)
-    code = only_class(np.repeat(np.arange(len(counts)), counts), report.source_shares)
+    code = _only_class(report, report.predicted_shares)
     if code is None:
         return {}
     label = report.classes.tolist()[code]
     return {"one_class": one_class_sentence(label, report.source_shares[code])}
 
 
+def _only_class(report, shares):
+    """Return the class that nearly all target rows have by these shares, or None."""
+    counts = np.round(shares * report.n_rows["target"]).astype(int)
+    return only_class(np.repeat(np.arange(len(counts)), counts), report.source_shares)
+
+
 def _on_shares(report, weighted):
-    """Return the finding on class shares, none if they do not differ."""
-    if report.share_distance <= max(report.share_limit, _SMALL_DISTANCE):
+    """Return the finding on class shares, none if they do not differ or are unknown."""
+    same = report.share_distance <= max(report.share_limit, _SMALL_DISTANCE)
+    if same or _only_class(report, report.target_shares) is not None:
         return {}
     source, target = _in_words(report.source_shares), _in_words(report.target_shares)
     # What predicts the domain once the source rows have the shares of the target.
@@ -100,6 +114,20 @@ def _on_shares(report, weighted):
             f"The class shares may differ (source {source}, target perhaps {target}), but this "
             "does not explain how the domains differ: the inputs have changed as well, and that "
             "can mislead the estimate. If you know that the shares differ, adaptation can do harm."
+        )
+    }
+
+
+def _on_unknown_shares(report):
+    """Return the finding on an estimate that is only the source-only network's own collapse."""
+    code = _only_class(report, report.target_shares)
+    if code is None:
+        return {}
+    return {
+        "class_shares_unknown": (
+            "The class shares of the target can't be estimated: the source-only network takes "
+            f"nearly all target rows for {report.classes.tolist()[code]!r}, and probably knows "
+            "nothing of such rows."
         )
     }
 
