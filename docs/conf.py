@@ -44,6 +44,7 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state types, with shapes and ranges
 autodoc_member_order = "groupwise"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the template lists methods; docstrings list attributes
 
 # --- other packages

@@ -24,6 +24,7 @@ OUTSIDE |= {"torch", "tqdm"}
 EXAMPLE = re.compile(r"examples/(plot_\w+)\.py")
 INCLUDE = re.compile(r"^```\{include\} \.\./(\S+)\n```\n", re.MULTILINE)
 RELATIVE = re.compile(r"\]\((?![a-z]+:|#)")
+BLANK_END = re.compile(r"^(```python\n.*?)\n+(?=^```$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((\.\./[^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -50,6 +51,8 @@ def rewrite_links(app, docname, source):
     """Rewrite the links of a Markdown page that has just been read, and of what it includes."""
     if Path(app.env.doc2path(docname)).suffix == ".md":
         text = INCLUDE.sub(lambda match: included(app, match), source[0])
+        # The blank line that ends an example for doctest is not for readers.
+        text = BLANK_END.sub(r"\1\n", text)
         source[0] = LINK.sub(
             lambda match: f"]({link_inside(docname, match[1])}{match[2] or ''})", text
         )

@@ -1,13 +1,20 @@
-"""The public names of the package, and a default role that links them.
+"""Links from the public names of the package, wherever they stand as code.
 
-A docstring says `proxy_a_distance` in single backticks: that becomes a link if the name is public,
-and code otherwise. No word is looked up by its ending, so nothing can be ambiguous.
+In a docstring that is `proxy_a_distance` in single backticks, the default role; on a Markdown page
+it is inline code. Other code stays code. No word is looked up by its ending, so nothing can be
+ambiguous. A name doesn't link to the page that it stands on, nor from a heading.
 """
 
+import functools
 import importlib
+from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxRole
+
+NO_LINK = (nodes.title, nodes.reference, addnodes.pending_xref)
 
 
 def public_modules():
@@ -28,29 +35,57 @@ def home_of_public_names():
     return homes
 
 
+@functools.cache
+def target_of(text):
+    """Return the full name that a piece of code stands for, or None."""
+    homes = home_of_public_names()
+    if text in homes.values():
+        return text
+    name, _, member = text.removesuffix("()").partition(".")
+    if name not in homes:
+        return None
+    return f"{homes[name]}.{member}" if member else homes[name]
+
+
+def reference(text, docname):
+    """Return code that links to a public name, or plain code."""
+    code = nodes.literal("", text)
+    target = target_of(text)
+    if target is None:
+        return code
+    xref = addnodes.pending_xref(
+        "", code, refdomain="py", reftype="obj", reftarget=target, refdoc=docname, refexplicit=True
+    )
+    code["classes"] += ["xref", "py", "py-obj"]
+    return xref
+
+
 class PublicName(SphinxRole):
     """Link a public name of the package; show anything else as code."""
 
-    homes = None
-
     def run(self):
         """Return the node, and no system messages."""
-        type(self).homes = self.homes or home_of_public_names()
-        head, _, member = self.text.partition(".")
-        if self.text.startswith("skdann."):
-            target = self.text if self.text in self.homes.values() else None
-        else:
-            target = self.homes.get(head)
-            if target and member:
-                target = f"{target}.{member}"
-        if target is None:
-            return [nodes.literal(self.rawtext, self.text)], []
-        return self.env.domains.python_domain.role("obj")(
-            "obj", self.rawtext, f"{self.text} <{target}>", self.lineno, self.inliner
-        )
+        return [reference(self.text, self.env.current_document.docname)], []
+
+
+class CodeOfPages(SphinxTransform):
+    """Link the public names in the inline code of Markdown pages."""
+
+    default_priority = 400
+
+    def apply(self, **kwargs):
+        """Replace the nodes."""
+        docname = self.env.current_document.docname
+        if Path(self.env.doc2path(docname)).suffix != ".md":
+            return
+        for node in list(self.document.findall(nodes.literal)):
+            plain = not node["classes"] or node["classes"] == ["code"]
+            if plain and not isinstance(node.parent, NO_LINK) and target_of(node.astext()):
+                node.replace_self(reference(node.astext(), docname))
 
 
 def setup(app):
-    """Register the role."""
+    """Register the role and the transform."""
     app.add_role("public", PublicName())
+    app.add_transform(CodeOfPages)
     return {"version": "1", "parallel_read_safe": True}

@@ -14,19 +14,23 @@ return Promise.all([...document.images].map(picture => {
     return picture.decode().catch(() => null).then(() => picture);
 })).then(all => all.filter(one => !(one.naturalWidth > 0)).map(one => one.src));
 """
-# What sticks out of the page, unless something around it scrolls or cuts by itself.
+# Text that leaves the screen, unless something around it can be scrolled to see it.
 STICKING_OUT = """
 const width = document.documentElement.clientWidth;
-if (document.documentElement.scrollWidth <= width) return [];
-const clipped = element => {
-    for (let one = element.parentElement; one && one !== document.body; one = one.parentElement)
-        if (getComputedStyle(one).overflowX !== "visible") return true;
+const page = document.documentElement.scrollWidth;
+const scrolls = element => {
+    for (let one = element; one && one !== document.body; one = one.parentElement)
+        if (["auto", "scroll"].includes(getComputedStyle(one).overflowX)
+            && one.scrollWidth > one.clientWidth) return true;
     return false;
 };
-return ["page of " + document.documentElement.scrollWidth + " px",
-    ...[...document.body.querySelectorAll("*")]
-    .filter(one => one.getBoundingClientRect().right > width + 1 && !clipped(one))
-    .slice(0, 5).map(one => one.outerHTML.slice(0, 160))];
+const seen = {opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true};
+const found = [...document.querySelectorAll("main *, .output *")].filter(one =>
+    [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
+    && one.checkVisibility(seen) && one.getBoundingClientRect().width > 1
+    && one.getBoundingClientRect().right > width + 1 && !scrolls(one));
+return [...(page > width ? [`page of ${page} px`] : []),
+    ...found.slice(0, 5).map(one => one.outerHTML.slice(0, 160))];
 """
 LOW_CONTRAST = """
 return axe.run(document, {runOnly: ["color-contrast"], resultTypes: ["violations"]}).then(

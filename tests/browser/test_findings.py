@@ -5,11 +5,11 @@ BAD_PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>
 <style>
 p { color: #999; background: #fff; }
 @media (prefers-color-scheme: dark) { body, p { color: #333; background: #000; } }
-</style></head><body>
+</style></head><body><main>
 <p>Grey on white.</p><img src="missing.png" alt="">
 <table><tr><td><div style="width: 600px">wide</div></td></tr></table>
 <script>console.error("oh no"); fetch("http://127.0.0.2:9/").catch(() => 0);</script>
-</body></html>"""
+</main></body></html>"""
 
 
 def test_every_fault_is_found(browser, serve, tmp_path):
@@ -20,6 +20,12 @@ def test_every_fault_is_found(browser, serve, tmp_path):
     assert [address.split("/")[-1] for address in found.broken_pictures] == ["missing.png"]
     assert any("wide" in element for element in found.sticking_out)
     assert all("Grey on white" in found.low_contrast[scheme][0] for scheme in ("light", "dark"))
+
+
+def test_text_that_is_cut_off_is_found(browser, serve, tmp_path):
+    page = BAD_PAGE.replace("<table>", '<div style="overflow: hidden"><table>')
+    (tmp_path / "cut.html").write_text(page)
+    assert any("wide" in one for one in browser.look(f"{serve(tmp_path)}/cut.html").sticking_out)
 
 
 def test_a_wide_table_may_scroll_by_itself(browser, serve, tmp_path):
