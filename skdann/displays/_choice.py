@@ -66,7 +66,7 @@ class ChoiceDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, of shape (1, n_panels)
+    axes_ : ndarray of Axes of shape (1, n_panels)
     figure_ : matplotlib Figure
     order_ : list of int
         Positions of the candidates that are shown, from the top.
@@ -119,21 +119,26 @@ class ChoiceDisplay:
         ----------
         estimator : DANNClassifier, DANNClassifierCV, or Pipeline or search with one at its end
             Fitted with target rows; a `DANNClassifier` with ``lambda_max="auto"`` or candidates.
-        X_src, y_src, X_tgt : as in `fit`, default=None
-            Pass these and `y_tgt` to see what each candidate is worth on the target. **Each
-            candidate but the chosen one is fitted again for it**, on all rows: nine candidates
-            take about eight fits of a given lambda.
+        X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features), default=None
+            Source rows, as in `fit`. Pass them with `y_src`, `X_tgt` and `y_tgt` to see what each
+            candidate is worth on the target. **Each candidate but the chosen one is fitted again
+            for it**, on all rows: nine candidates take about eight fits of a given lambda.
+        y_src : array-like of shape (n_source,), default=None
+            Their labels.
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple, \
+default=None
+            Target rows, or a tuple of several targets.
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of the target rows.
         max_candidates : int, default=25
             At most so many candidates are shown: the best, the chosen one and the baseline.
-        ax : matplotlib Axes or array of such, default=None
-            As in `plot`.
+        ax : Axes or ndarray of Axes of shape (n_panels,), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : ChoiceDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -180,18 +185,26 @@ class ChoiceDisplay:
         search : GridSearchCV, RandomizedSearchCV or another with `cv_results_`
             Fitted, with a candidate of ``lambda_max=0``. There is a panel for each score, and the
             expected gain if the scores are those of `skdann.model_selection.adaptation_scoring`.
-        X_src, y_src, X_tgt, y_tgt : as in `from_estimator`, default=None
-            **Each candidate but the chosen one is fitted again**, as a clone of
-            ``search.estimator``.
+        X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features), default=None
+            Source rows, as in `fit`. Pass them with `y_src`, `X_tgt` and `y_tgt` to see what each
+            candidate is worth on the target. **Each candidate but the chosen one is fitted again
+            for it**, on all rows, as a clone of ``search.estimator``.
+        y_src : array-like of shape (n_source,), default=None
+            Their labels.
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple, \
+default=None
+            Target rows, or a tuple of several targets.
+        y_tgt : array-like of shape (n_target,) or tuple of such, default=None
+            Labels of the target rows.
         max_candidates : int, default=25
             At most so many candidates are shown: the best, the chosen one and the baseline.
-        ax : matplotlib Axes or array of such, default=None
-            As in `plot`.
+        ax : Axes or ndarray of Axes of shape (n_panels,), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : ChoiceDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -215,7 +228,7 @@ class ChoiceDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of such, default=None
+        ax : Axes or ndarray of Axes of shape (n_panels,), default=None
             None makes a figure. One axes is divided; an array has one for each panel.
         max_candidates : int, default=25
             At most so many candidates are shown: the best, the chosen one and the baseline.
@@ -223,6 +236,7 @@ class ChoiceDisplay:
         Returns
         -------
         self : ChoiceDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         self.order_ = self._order(max_candidates)

@@ -50,6 +50,7 @@ class ClassShareDisplay:
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
+        The labels.
     shares : dict of str to ndarray of shape (n_classes,)
         In [0, 1], by the kinds "source", "estimated", "predicted" and "true".
     errors : dict of str to ndarray of shape (n_classes,), default=None
@@ -106,18 +107,21 @@ class ClassShareDisplay:
             its own rows it makes fewer errors than on others, and the estimate counts errors.
         y_src : array-like of shape (n_source,)
             Their labels, with a row or more of each class.
-        X_tgt : as `X_src` with n_target rows, or a tuple of such
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple
             Target rows. Several targets count as one.
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of the target rows, where they are known.
-        max_classes, ax : as in `plot`
+        max_classes : int, default=30
+            At most so many classes are shown, those that are most frequent anywhere.
         random_state : int, RandomState instance or None, default=0
             For the standard errors of the estimate.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
 
         Returns
         -------
         display : ClassShareDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         rows = seen_by(estimator, X_src, X_tgt, y_src, needed_by=cls.__name__)
@@ -165,14 +169,17 @@ class ClassShareDisplay:
         target_shares : array-like of shape (n_classes,), default=None
             Estimated shares of the target; None estimates them by
             `skdann.metrics.estimate_class_shares`.
-        max_classes, ax : as in `plot`
+        max_classes : int, default=30
+            At most so many classes are shown, those that are most frequent anywhere.
         random_state : int, RandomState instance or None, default=0
             For the standard errors of the estimate.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
 
         Returns
         -------
         display : ClassShareDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -213,6 +220,7 @@ class ClassShareDisplay:
         Returns
         -------
         self : ClassShareDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         if max_classes < 1:

@@ -38,7 +38,7 @@ class DomainConfusionDisplay:
 
     Parameters
     ----------
-    proba : dict of str to tuple of two ndarrays
+    proba : dict of str to tuple
         For each panel, by its title: P(target) of source rows, of shape (n_source,), and of target
         rows, of shape (n_target,), in [0, 1].
     n_source, n_target : int, default=None
@@ -48,7 +48,7 @@ class DomainConfusionDisplay:
     ----------
     distances : dict of str to float in [0, 2]
         The proxy A-distance of each panel.
-    axes_ : ndarray of Axes, of shape (1, n_panels)
+    axes_ : ndarray of Axes of shape (1, n_panels)
     figure_ : matplotlib Figure
     histograms_ : dict of str to tuple of two
         For each panel what matplotlib's `hist` returned for the source and for the target: shares
@@ -115,7 +115,7 @@ class DomainConfusionDisplay:
         X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
             Source rows, as `estimator` takes them. The inputs that are shown are those after the
             steps of a Pipeline.
-        X_tgt : as `X_src` with n_target rows, or a tuple of such
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple
             Target rows. Several targets count as one.
         baseline : fitted estimator, default=None
             Its embedding is another panel, such as that of ``DANNClassifier(lambda_max=0)``.
@@ -129,13 +129,13 @@ class DomainConfusionDisplay:
             At most so many rows of each domain are drawn at random.
         random_state : int, RandomState instance or None, default=0
             Determines which rows are drawn, and the folds.
-        ax : matplotlib Axes or array of such, default=None
-            As in `plot`.
+        ax : Axes or ndarray of Axes of shape (n_panels,), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : DomainConfusionDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -173,12 +173,12 @@ class DomainConfusionDisplay:
         name : str, default="domain classifier"
             Title of the panel.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            Where to draw; None makes a figure.
 
         Returns
         -------
         display : DomainConfusionDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -209,13 +209,14 @@ class DomainConfusionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of such, default=None
+        ax : Axes or ndarray of Axes of shape (n_panels,), default=None
             None makes a figure. One axes is divided if there are several panels; an array has one
             for each.
 
         Returns
         -------
         self : DomainConfusionDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         n_panels = len(self.proba)

@@ -51,7 +51,7 @@ class EmbeddingDisplay:
 
     Parameters
     ----------
-    points : dict of str to tuple of two ndarrays
+    points : dict of str to tuple
         For each panel, by its title: source points of shape (n_shown_source, 2) and target points
         of shape (n_shown_target, 2).
     y_src : ndarray of shape (n_shown_source,), default=None
@@ -67,9 +67,9 @@ class EmbeddingDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, of shape (n_colorings, n_panels)
+    axes_ : ndarray of Axes of shape (n_colorings, n_panels)
     figure_ : matplotlib Figure
-    scatters_ : ndarray of dict, of shape (n_colorings, n_panels)
+    scatters_ : ndarray of dict of shape (n_colorings, n_panels)
         The points of each panel. Keys are "source" and "target" where the domain is coloured, and
         tuples such as ``("source", label)`` where the class is.
 
@@ -144,9 +144,9 @@ class EmbeddingDisplay:
             Fitted. Its embedding is "after".
         X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
             Source rows, as `estimator` takes them.
-        y_src : array-like of shape (n_source,) or None
+        y_src : array-like of shape (n_source,)
             Their labels; None colours by domain only.
-        X_tgt : as `X_src` with n_target rows, or a tuple of such
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple
             Target rows. Several targets are shown as one.
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of the target rows, where they are known. None takes the predicted labels.
@@ -164,14 +164,14 @@ class EmbeddingDisplay:
         random_state : int, RandomState instance or None, default=0
             Determines which rows are drawn.
         color_by : {"both", "domain", "class"}, default="both"
-            As in `plot`.
-        ax : matplotlib Axes or array of such, default=None
-            As in `plot`.
+            What colours tell. "both" draws each panel twice.
+        ax : Axes or ndarray of Axes of shape (n_colorings, n_panels), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : EmbeddingDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        embeddings : dict of str to tuple of two arrays
+        embeddings : dict of str to tuple
             By the title of the panel: the embedding of the source rows, of shape
             (n_source, n_embedding), and that of the target rows, (n_target, n_embedding). The
             panels show the same rows.
@@ -240,12 +240,23 @@ class EmbeddingDisplay:
             Labels of the target rows.
         target_labels : {"true", "predicted"}, default="true"
             What `y_tgt` is; the legend says it.
-        reducer, max_points, random_state, color_by, ax : as in `from_estimator`
+        reducer : transformer, default=None
+            Makes two columns of many by its `fit_transform`. It is cloned, and fitted for each
+            panel to both domains together. None is ``PCA(2)``; two columns stay as they are.
+        max_points : int, default=1000
+            At most so many rows of each domain are drawn at random and shown.
+        random_state : int, RandomState instance or None, default=0
+            Determines which rows are drawn.
+        color_by : {"both", "domain", "class"}, default="both"
+            What colours tell. "both" draws each panel twice; without labels only the domain is
+            coloured.
+        ax : Axes or ndarray of Axes of shape (n_colorings, n_panels), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : EmbeddingDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -293,7 +304,7 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of such, default=None
+        ax : Axes or ndarray of Axes of shape (n_colorings, n_panels), default=None
             None makes a figure. One axes is divided; an array has one for each panel and colouring.
         color_by : {"both", "domain", "class"}, default="both"
             What colours tell. "both" draws each panel twice; without labels only the domain is
@@ -302,6 +313,7 @@ class EmbeddingDisplay:
         Returns
         -------
         self : EmbeddingDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         colorings = _check_coloring(color_by)

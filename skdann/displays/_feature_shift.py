@@ -107,19 +107,19 @@ class FeatureShiftDisplay:
         ----------
         X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
             Source rows. Numbers, dates, text and categories, with or without missing values.
-        X_tgt : as `X_src` with n_target rows, or a tuple of such
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple
             Target rows. Several targets are shown as one.
         max_features : int, default=20
             At most so many columns are shown, those that differ most.
         random_state : int, RandomState instance or None, default=0
             For the level of chance of columns that are not numbers.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            Where to draw; None makes a figure.
 
         Returns
         -------
         display : FeatureShiftDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class FeatureShiftDisplay:
             Fitted.
         X_src : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
             Source rows, as `estimator` takes them.
-        X_tgt : as `X_src` with n_target rows, or a tuple of such
+        X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), or tuple
             Target rows. Several targets are scaled each by its own, and shown as one.
         max_features : int, default=20
             At most so many columns are shown, those that differ most.
@@ -158,7 +158,7 @@ class FeatureShiftDisplay:
         random_state : int, RandomState instance or None, default=0
             Determines which rows are drawn.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            Where to draw; None makes a figure.
 
         Returns
         -------
@@ -205,6 +205,7 @@ class FeatureShiftDisplay:
         Returns
         -------
         self : FeatureShiftDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         if max_features < 1:

@@ -42,7 +42,7 @@ class LambdaPathDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, of shape (n_rows, n_columns)
+    axes_ : ndarray of Axes of shape (n_rows, n_columns)
     figure_ : matplotlib Figure
     lines_ : dict of str to matplotlib Line2D
         Means over the folds, by the name of the score.
@@ -86,12 +86,16 @@ class LambdaPathDisplay:
         ----------
         estimator : DANNClassifier, DANNClassifierCV, or Pipeline or search with one at its end
             Fitted with target rows; a `DANNClassifier` with ``lambda_max="auto"`` or candidates.
-        scores, ax : as in `plot`
+        scores : str or sequence of str, default=None
+            Which scores: "reverse_validation", "reverse_probability", "source_accuracy",
+            "info_max", "confidence", "agreement". None takes all.
+        ax : Axes or ndarray of Axes of shape (n_scores,), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : LambdaPathDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -121,7 +125,7 @@ class LambdaPathDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of such, default=None
+        ax : Axes or ndarray of Axes of shape (n_scores,), default=None
             None makes a figure. One axes is divided if there are several scores; an array has one
             for each.
         scores : str or sequence of str, default=None
@@ -131,6 +135,7 @@ class LambdaPathDisplay:
         Returns
         -------
         self : LambdaPathDisplay
+            With the artists as attributes.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         shown = list(self.scores) if scores is None else scores

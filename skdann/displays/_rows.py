@@ -9,9 +9,15 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skdann.metrics._scorer_base import ScoredDomains
 
 
-def as_tuple(X_tgt):
-    """Return the target domains as a tuple."""
-    return X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)
+def as_tuple(X):
+    """Return one or several domains as a tuple, or raise if there are no rows."""
+    parts = X if isinstance(X, tuple) else (X,)
+    if not parts or any(part is None for part in parts):
+        raise ValueError(
+            "X_src and X_tgt must be rows, got None. A display compares two domains: pass rows of "
+            "both."
+        )
+    return parts
 
 
 def n_rows_of(X_tgt):
@@ -86,10 +92,7 @@ def drawn(X, most, generator):
 
 def seen_by(estimator, X_src, X_tgt, y_src=None, *, needed_by):
     """Return the outputs of a fitted estimator for rows of both domains, as `ScoredDomains`."""
-    targets = as_tuple(X_tgt)
-    if X_src is None or not targets or any(one is None for one in targets):
-        raise ValueError(f"{needed_by} compares two domains: pass rows as X_src and as X_tgt.")
-    classifier_of(estimator)  # raises if it is not fitted
+    classifier_of(estimator), as_tuple(X_src), as_tuple(X_tgt)  # raise where something is missing
     return ScoredDomains(estimator, X_src, y_src, X_tgt, needed_by=needed_by)
 
 

@@ -57,7 +57,7 @@ class TrainingCurveDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes, of shape (n_rows, n_columns)
+    axes_ : ndarray of Axes of shape (n_rows, n_columns)
         Those without a curve are hidden.
     figure_ : matplotlib Figure
     lines_ : dict of str to matplotlib Line2D
@@ -102,12 +102,16 @@ class TrainingCurveDisplay:
         estimator : DANNClassifier, DANNClassifierCV, or Pipeline or search with one at its end
             Fitted, with target rows or without. What is shown is the training of the final network,
             not that of candidates.
-        curves, ax : as in `plot`
+        curves : str or sequence of str, default=None
+            Which curves: "label_loss", "domain_loss", "domain_accuracy", "lambda", "lr". None
+            takes all of them; without target rows "label_loss" and "lr".
+        ax : Axes or ndarray of Axes of shape (n_curves,), default=None
+            Where to draw; None makes a figure. One axes is divided if more are needed.
 
         Returns
         -------
         display : TrainingCurveDisplay
-            Plotted.
+            Drawn, with the artists as attributes.
 
         Raises
         ------
@@ -129,7 +133,7 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or array of such, default=None
+        ax : Axes or ndarray of Axes of shape (n_curves,), default=None
             None makes a figure. One axes is divided if there are several curves; an array has one
             for each.
         curves : str or sequence of str, default=None
@@ -139,6 +143,7 @@ class TrainingCurveDisplay:
         Returns
         -------
         self : TrainingCurveDisplay
+            With the artists as attributes.
 
         Raises
         ------

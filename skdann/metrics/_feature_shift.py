@@ -138,10 +138,11 @@ def _total_variation(
 
 def _share_distance(codes: NDArray[Any], n_source: int) -> float:
     """Return half the sum of absolute differences between shares; source rows stand first."""
-    n_values = codes.max() + 1
-    source = np.bincount(codes[:n_source], minlength=n_values) / n_source
-    target = np.bincount(codes[n_source:], minlength=n_values) / (len(codes) - n_source)
-    return float(np.abs(source - target).sum() / 2)
+    n_values, n_target = codes.max() + 1, len(codes) - n_source
+    source = np.bincount(codes[:n_source], minlength=n_values)
+    target = np.bincount(codes[n_source:], minlength=n_values)
+    # In whole numbers: a distance of 1 is then exactly that, in both what is found and by chance.
+    return float(np.abs(source * n_target - target * n_source).sum() / (2 * n_source * n_target))
 
 
 def _values(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
