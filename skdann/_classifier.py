@@ -817,7 +817,10 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
     )
     given = isinstance(classifier.lambda_max, numbers.Real)
     if X_tgt is None and not (given and classifier.lambda_max == 0):
-        cure = "Pass target rows, or set lambda_max=0 to ask for the source-only network."
+        cure = (
+            "Pass target rows, through a Pipeline by skdann.pipeline.make_dann_pipeline, or set "
+            "lambda_max=0 to ask for the source-only network."
+        )
         if of is not None:
             cure = "There is nothing to choose either: pass target rows."
         warn_caller(
@@ -825,7 +828,7 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
             + cure,
             SourceOnlyWarning,
         )
-    if classifier.input_scaling != "domain":
+    if classifier.input_scaling not in ("domain", "balanced"):
         warn_about_target_scale(data)
     return data
 

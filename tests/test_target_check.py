@@ -1,5 +1,6 @@
 """Whether a target that skipped the source's scaler is noticed, and a shifted one left alone."""
 
+import re
 import warnings
 
 import numpy as np
@@ -274,11 +275,20 @@ def test_a_target_that_skipped_the_scaler_is_noticed(kind):
     with pytest.warns(
         TargetScaleWarning,
         match=r"^It seems that X_tgt did not pass the steps that X passed: 2 of 2 columns of X_tgt "
-        r"hold round numbers, .*make_dann_pipeline\(step, \.\.\.\), or with "
-        r"metadata routing and make_pipeline\(step, \.\.\., transform_input=\['X_tgt'\]\)",
+        r"hold round numbers, .*make_dann_pipeline\(step, \.\.\.\), or after "
+        r"sklearn.set_config\(enable_metadata_routing=True\) in "
+        r"make_pipeline\(step, \.\.\., transform_input=\['X_tgt'\]\)",
     ):
         classifier().fit(scaler.transform(raw), np.arange(40) % 2, X_tgt)
     assert scale_warnings(scaler.transform(raw), kind(scaler.transform(raw_tgt))) == []
+
+
+def test_the_cure_for_another_scale_ends_the_warning():
+    X, X_tgt = unscaled(100, 100)
+    (said,) = scale_warnings(X, X_tgt)
+    cure = re.search(r"on another scale, (input_scaling='.*') allows", said).group(1)
+    for scaling in (cure, "input_scaling='domain'"):
+        assert scale_warnings(X, X_tgt, **eval(f"dict({scaling})")) == []
 
 
 def test_the_pipeline_that_forgets_the_target_is_noticed(routing):

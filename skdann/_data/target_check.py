@@ -63,7 +63,8 @@ def warn_about_target_scale(data: TrainingData) -> None:
     if found is not None:
         warn_caller(
             f"It seems that X_tgt did not pass the steps that X passed: {found.sentence}. "
-            f"{TAKE_TARGET_ALONG} If the target really is on another scale, ignore this: "
+            f"{TAKE_TARGET_ALONG} If the target really is on another scale, "
+            "input_scaling='balanced' allows for that; to ignore this: "
             "warnings.filterwarnings('ignore', category=skdann.TargetScaleWarning).",
             TargetScaleWarning,
         )
