@@ -4,7 +4,7 @@ DOCUMENTS := README.md docs
 SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test lint format-check format types doctests build dist sdist-test \
+.PHONY: all check readme test slow lint format-check format types doctests build dist sdist-test \
 	docs docs-fast browser
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
@@ -26,6 +26,11 @@ readme:
 
 test:
 	$(PYTHON) -m pytest -n 2 --cov
+
+# Clusters of dask and ray, and two processes of torch. CI leaves them out, as they take a minute to
+# start. They need `pip install -e ".[dev,clusters]"`.
+slow:
+	$(PYTHON) -m pytest -m slow tests
 
 lint:
 	$(PYTHON) -m ruff check . $(SCRIPTS)

@@ -10,7 +10,7 @@ from torch import nn
 from skdann import DANNClassifier
 
 # What clusters warn of is about this machine, not about the package.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "two_processes.py"
 
 
@@ -15,6 +17,7 @@ def printed(*command):
     return [[float(one) for one in line.split("[")[1].strip("]").split(",")] for line in lines]
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_network_of_one():
     (alone,) = printed()
     several = printed("-m", "torch.distributed.run", "--nproc-per-node=2")
