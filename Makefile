@@ -5,7 +5,7 @@ SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
 .PHONY: all check readme test slow lint format-check format types doctests build dist sdist-test \
-	docs docs-fast browser
+	docs docs-fast browser picture
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -81,6 +81,10 @@ docs:
 # The same without running anything, and only the pages that changed.
 docs-fast:
 	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+
+# The README's picture, drawn by an example of the gallery.
+picture:
+	$(PYTHON) docs/images/draw_moons.py
 
 # The site that `make docs` left, in a browser. It needs Debian's chromium and chromium-driver, and npm.
 browser:

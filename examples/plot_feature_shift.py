@@ -71,8 +71,8 @@ for name, parameters in WAYS.items():
     networks[name] = DANNClassifier(**parameters, random_state=0).fit(X_src, y_src, X_tgt)
 
 # %%
-# The columns as the default network sees them, before and after its scaling. The discs show that
-# hardly a shift is left.
+# The columns as they reach the default network, and, as discs, after its scaling. Little of the
+# large shifts is left. The small ones have grown a little: that is the price of an estimate.
 
 chosen = networks["default, all is chosen"]
 print("chosen: ", chosen.input_scaling_)
