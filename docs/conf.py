@@ -11,6 +11,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
+# One thread, for the scripts of the gallery. Several wait for each other where cores are busy: a
+# fit by default then took ten times as long. The libraries read this when they are imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from sphinx_gallery.sorting import ExplicitOrder  # noqa: E402
+
 import skdann  # noqa: E402
 
 project = "skdann"
@@ -76,7 +83,23 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"^(?!plot_)",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": ExplicitOrder(
+        [
+            f"plot_{name}.py"
+            for name in (
+                "hospitals",
+                "moons",
+                "digits",
+                "feature_shift",
+                "choice",
+                "label_shift",
+                "domain_confusion",
+                "callbacks",
+                "own_modules",
+                "adapter_for_any_classifier",
+            )
+        ]
+    ),
     "backreferences_dir": "api/used_in",
     "doc_module": ("skdann",),
     "reference_url": {"skdann": None},

@@ -10,8 +10,9 @@ shows the curves of a training, early stopping, and a callback that watches the 
 # The curves of a training
 # ------------------------
 # `history_` has one dict per epoch, and :class:`~skdann.displays.TrainingCurveDisplay` draws it.
-# Lambda grows from 0 to 1. As it grows the domain classifier is misled more and more: its accuracy
-# falls towards one half, which is what a guess gets.
+# Lambda grows from 0 to 1. The domain classifier's accuracy swings at first, while features and
+# domain classifier react to each other, and settles not far above one half, which is what a guess
+# gets.
 
 import matplotlib.pyplot as plt
 import numpy as np
