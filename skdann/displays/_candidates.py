@@ -89,6 +89,14 @@ def table_of_search(cv_results):
     return table, baseline
 
 
+def settings_of_pool(params):
+    """Return the parameters to fit the candidates of a pool with.
+
+    In a pool, unlike in a search, a candidate with lambda 0 learns nothing from the target.
+    """
+    return [{**one, "target_information": 0.0} if one["lambda_max"] == 0 else one for one in params]
+
+
 def refitted_accuracies(template, params, known, X_src, y_src, X_tgt, y_tgt):
     """Return the accuracy of each candidate on target rows with known labels.
 
@@ -107,7 +115,7 @@ def refitted_accuracies(template, params, known, X_src, y_src, X_tgt, y_tgt):
     for i, one in enumerate(params):
         fitted = known.get(i)
         if fitted is None:
-            fitted = clone(template).set_params(**_as_candidate(one))
+            fitted = clone(template).set_params(**one)
             with warnings.catch_warnings():  # about candidates that nobody will use
                 for kind in (DomainWarning, OneClassWarning, TargetScaleWarning):
                     warnings.simplefilter("ignore", kind)
@@ -122,15 +130,6 @@ def rows_at_classifier(estimator, X_src, X_tgt):
     needed_by = "A candidate's accuracy"
     parts = [seen_by(estimator, X_src, one, needed_by=needed_by).rows() for one in as_tuple(X_tgt)]
     return parts[0][0], tuple(target for _, target in parts)
-
-
-def _as_candidate(params):
-    """Return parameters to fit with: without lambda, nothing is learned from the target."""
-    for name, value in params.items():
-        if name.split("__")[-1] == "lambda_max" and value == 0:
-            prefix = name.removesuffix("lambda_max")
-            return {**params, f"{prefix}target_information": 0.0}
-    return params
 
 
 def _folds(cv_results, name):

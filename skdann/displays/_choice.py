@@ -9,6 +9,7 @@ from skdann.displays._candidates import (
     chosen_among,
     refitted_accuracies,
     rows_at_classifier,
+    settings_of_pool,
     table_of_pool,
     table_of_search,
 )
@@ -153,7 +154,7 @@ default=None
             source, targets = rows_at_classifier(estimator, X_src, X_tgt)
             table["target_accuracy"] = refitted_accuracies(
                 _template(chooser),
-                results["params"],
+                settings_of_pool(results["params"]),
                 {chosen: chooser},
                 source,
                 y_src,
@@ -342,7 +343,7 @@ default=None
         ax.set_title(broken(title, 16), fontsize="small")
         ax.xaxis.label.set_fontsize("small")
         ax.tick_params(labelsize="small", labelleft=False)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(3))
         if in_points:
             ax.xaxis.set_major_formatter(
                 FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}")
