@@ -204,6 +204,10 @@ def test_few_of_many_rows_are_drawn_and_the_legend_says_so(fitted, moons):
     everything = fitted.transform(X, domain="source")[:, -2:]
     for point, label in zip(source, drawn.y_src, strict=True):  # a point keeps its own label
         assert label in y[np.isclose(everything, point, atol=1e-5).all(axis=1)]
+    # Target labels too, where there are two targets: those of the second are others here.
+    y_tgt = np.tile(moons[3], 20), np.full(60, "second")
+    labelled = EmbeddingDisplay.from_estimator(fitted, *many, y_tgt=y_tgt, max_points=50)
+    assert (labelled.y_tgt == "second").sum() == round(50 * 60 / 1260)
     again = EmbeddingDisplay.from_estimator(fitted, *many, max_points=50, reducer=LastTwo())
     assert_array_equal(again.points["after: embedding, lambda 1"][0], source)
 
@@ -478,6 +482,9 @@ def test_errors_are_those_of_sampling():
     # The classifier is never wrong: the estimate is as unsure as the counted share of 50 rows.
     assert_allclose(display.errors["estimated"], np.sqrt(0.75 * 0.25 / 50), rtol=0.35)
     assert "true" not in display.marks_
+    (bars,) = display.marks_["source"].lines[2]
+    widths = [np.ptp(segment[:, 0]) for segment in bars.get_segments()]
+    assert_allclose(widths, 4 * display.errors["source"])  # two to each side
 
 
 def test_shares_that_the_network_was_fitted_with_are_shown(moons):
