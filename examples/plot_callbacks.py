@@ -14,6 +14,8 @@ shows the curves of a training, early stopping, and a callback that watches the 
 # domain classifier react to each other, and settles not far above one half, which is what a guess
 # gets.
 
+# sphinx_gallery_thumbnail_number = 3
+
 import matplotlib.pyplot as plt
 import numpy as np
 from skorch.callbacks import Callback, EpochScoring

@@ -13,6 +13,8 @@ as no user could, whether it was right.
 # -------------
 # The target's digits are tilted by 20 degrees.
 
+import matplotlib.pyplot as plt
+
 from skdann import DANNClassifier, DANNClassifierCV
 from skdann.datasets import make_tilted_digits
 from skdann.displays import ChoiceDisplay, LambdaPathDisplay
@@ -29,7 +31,8 @@ print(classifier.verdict_)
 # expected to gain, with a cautious lower bound. Both must pass the lines. The best three go through
 # a second fold, the others are dropped after the first.
 
-display = ChoiceDisplay.from_estimator(classifier)
+figure, axes = plt.subplots(1, 5, figsize=(9.6, 4.2), layout="constrained")
+display = ChoiceDisplay.from_estimator(classifier, ax=axes)
 
 # %%
 # Was it right?
@@ -37,7 +40,8 @@ display = ChoiceDisplay.from_estimator(classifier)
 # With target labels the display has one panel more. They were not used for the choice. Each
 # candidate is fitted again for this.
 
-display = ChoiceDisplay.from_estimator(classifier, X_src, y_src, X_tgt, y_tgt)
+figure, axes = plt.subplots(1, 6, figsize=(10.4, 4.2), layout="constrained")
+display = ChoiceDisplay.from_estimator(classifier, X_src, y_src, X_tgt, y_tgt, ax=axes)
 
 # %%
 # Along lambda

@@ -11,6 +11,8 @@ they do, in four ways, from the cheapest to the one that is hardest to mislead.
 # --------------
 # The target's digits are tilted. The networks differ in lambda only.
 
+# sphinx_gallery_thumbnail_number = 3
+
 from skdann import DANNClassifier
 from skdann.datasets import make_tilted_digits
 from skdann.displays import DomainConfusionDisplay, EmbeddingDisplay, TrainingCurveDisplay

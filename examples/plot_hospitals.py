@@ -13,6 +13,8 @@ and a judgement of them.
 # Numbers, text and missing values. The labels of the target, `y_tgt`, are for the last line of this
 # page only. The data are made.
 
+# sphinx_gallery_thumbnail_number = 2
+
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
