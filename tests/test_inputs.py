@@ -412,8 +412,9 @@ REJECTED = {
         {"X_tgt": BAD_TGT},
         "X_tgt contains 0 NaN and 2 values that are infinity or too large for float32; the first "
         "is in row 4, column 0. X has none: impute or drop them as in X. Steps of a Pipeline "
-        "transform X_tgt only in skdann.pipeline.make_dann_pipeline(step, ...), or with metadata "
-        "routing and make_pipeline(step, ..., transform_input=['X_tgt']).",
+        "transform X_tgt only in skdann.pipeline.make_dann_pipeline(step, ...), or after "
+        "sklearn.set_config(enable_metadata_routing=True) in make_pipeline(step, ..., "
+        "transform_input=['X_tgt']).",
     ),
     "X_tgt pandas": ({"X_tgt": framed(BAD_TGT)}, "the first is in row 4, column 'age'."),
     "X_tgt sparse": (
