@@ -286,6 +286,11 @@ def make_hospitals(n_samples: int = 1000, *, random_state: RandomState = None) -
     y_tgt : Series of shape (n_samples,)
         The target's diagnoses: for scoring only.
 
+    See Also
+    --------
+    skdann.metrics.feature_shift : Finds the columns that moved.
+    make_shifted_column : A smaller table, of numbers alone.
+
     Examples
     --------
     >>> from skdann.datasets import make_hospitals
