@@ -1,17 +1,16 @@
 """Warnings are errors in the scripts of the gallery, and nowhere else in the build."""
 
+import contextlib
 import warnings
 
-_before = []
+_script = contextlib.ExitStack()
 
 
 def warnings_are_errors(gallery_conf, fname, when):
     """Switch errors on before a script and off after it; sphinx-gallery calls this."""
+    _script.close()
     if when == "before":
-        _before.append(warnings.filters[:])
+        _script.enter_context(warnings.catch_warnings())
         warnings.simplefilter("error")
         # plt.show() of a script, where there is no screen.
         warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
-    elif _before:
-        warnings.filters[:] = _before.pop()
-        warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None
