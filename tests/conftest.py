@@ -15,6 +15,9 @@ import sklearn
 
 from skdann.datasets import make_rotated_moons, make_tilted_digits
 
+# Not a module with doctests: with --doctest-modules it would be imported once more.
+collect_ignore = ["conftest.py"]
+
 
 @pytest.fixture(autouse=True)
 def ctrl_c_interrupts():

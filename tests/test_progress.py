@@ -41,7 +41,7 @@ def test_a_search_shows_a_bar_and_prints_the_verdict(blobs, capsys, n_jobs):
     search.set_params(verbose=1, n_jobs=n_jobs).fit(*blobs)
     shown = capsys.readouterr()
     assert "6 candidates, 2 folds" in shown.err and percentages(shown.err)[-1] == 100
-    assert len(set(percentages(shown.err))) > 3
+    assert len(set(percentages(shown.err))) > 2  # two folds may end at the same time
     assert shown.out.strip() == f"[DANNClassifierCV] {search.verdict_}"
 
 
