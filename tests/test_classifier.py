@@ -142,6 +142,14 @@ def test_copies_and_pickles_predict_the_same_and_train_on(moons):
     assert np.array_equal(fitted.predict_proba(X), expected)
 
 
+def test_a_file_holds_no_memory_that_parameters_share(moons):
+    """Weights, two moments of each, and the weights as they were given: four times the weights."""
+    X, y, X_tgt = (np.tile(one, (1, 25)) if np.ndim(one) > 1 else one for one in moons)
+    fitted = DANNClassifier((100,), lambda_max=1.0, max_epochs=2, random_state=0).fit(X, y, X_tgt)
+    n_weights = sum(one.numel() for one in fitted.module_.parameters())
+    assert len(pickle.dumps(fitted)) < 5 * 4 * n_weights
+
+
 # -- budget ----------------------------------------------------------------------------------
 
 

@@ -104,10 +104,11 @@ class JointAdam:
             start = 0
             for parameter in run.parameters:
                 layout = parameter.shape, parameter.stride(), start
+                # Copies: a view would take the memory of all parameters into every file.
                 optimizer.state[parameter] = {
                     "step": self._count.clone(),
-                    "exp_avg": run.first.as_strided(*layout).contiguous(),
-                    "exp_avg_sq": run.second.as_strided(*layout).contiguous(),
+                    "exp_avg": run.first.as_strided(*layout).clone(),
+                    "exp_avg_sq": run.second.as_strided(*layout).clone(),
                 }
                 start += aligned(parameter.numel())
 
