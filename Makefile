@@ -13,7 +13,7 @@ SCRIPTS := .ci/readme_command .ci/wheel_alone
 
 all: readme check
 
-check: lint format-check types build
+check: lint format-check types build docs-fast
 
 # The README's commands, exactly as printed. The tests come last, because their command installs the
 # development tools into .venv.

@@ -18,7 +18,11 @@ from sphinx.ext.autosummary import ImportExceptionGroup, import_by_name
 from sphinx.util.nodes import get_node_source
 
 REPOSITORY = "https://github.com/skdann/skdann/blob/main/"
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "examples/GALLERY_HEADER.rst": "auto_examples/index.rst",
+}
 OUTSIDE = {"imblearn", "joblib", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "skorch"}
 OUTSIDE |= {"torch", "tqdm"}
 EXAMPLE = re.compile(r"examples/(plot_\w+)\.py")

@@ -7,7 +7,7 @@ from skdann._choosing import gain_model
 # How a signal's gain is said: what it measures, what it is multiplied by, digits and unit.
 _SAID = {
     "reverse_validation": (
-        "source labels that a network finds again which learns the target predictions "
+        "source labels found again by a network that has learned the target predictions "
         "(reverse validation)",
         (100, 1, " points"),
     ),
