@@ -104,13 +104,17 @@ class JointAdam:
             start = 0
             for parameter in run.parameters:
                 layout = parameter.shape, parameter.stride(), start
-                # Copies: a view would take the memory of all parameters into every file.
                 optimizer.state[parameter] = {
                     "step": self._count.clone(),
-                    "exp_avg": run.first.as_strided(*layout).clone(),
-                    "exp_avg_sq": run.second.as_strided(*layout).clone(),
+                    "exp_avg": _copied(run.first.as_strided(*layout)),
+                    "exp_avg_sq": _copied(run.second.as_strided(*layout)),
                 }
                 start += aligned(parameter.numel())
+
+
+def _copied(moments: Tensor) -> Tensor:
+    """Return moments in memory of their own: a view would take everybody's into every file."""
+    return moments.clone(memory_format=torch.contiguous_format)
 
 
 class _Run(NamedTuple):
