@@ -4,7 +4,7 @@ DOCUMENTS := README.md docs
 SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test slow lint format-check format types doctests build dist sdist-test \
+.PHONY: all check readme test coverage slow lint format-check format types doctests build dist sdist-test \
 	docs docs-fast browser picture
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
@@ -25,6 +25,10 @@ readme:
 	done
 
 test:
+	$(PYTHON) -m pytest -n 2
+
+# It takes half as long again as `make test`, so it is not part of CI.
+coverage:
 	$(PYTHON) -m pytest -n 2 --cov
 
 # Clusters of dask and ray, and two processes of torch. CI leaves them out, as they take a minute to
