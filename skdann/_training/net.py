@@ -107,6 +107,21 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         """The networks."""
         return [*self.module_] if isinstance(self.module_, nn.ModuleList) else [self.module_]
 
+    # -- in files ----------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without `module`, which is `module_` before and after training."""
+        state: dict[str, Any] = super().__getstate__()
+        if self.initialized_:
+            state.pop("module", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the state, and `module` where it was left out."""
+        super().__setstate__(state)
+        if "module" not in self.__dict__:
+            self.module = self.module_
+
     # -- set-up ------------------------------------------------------------------------------
 
     @property
