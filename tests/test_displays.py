@@ -3,9 +3,6 @@
 import sys
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -30,12 +27,6 @@ from skdann.displays import (
 )
 from skdann.metrics import estimate_class_shares, feature_shift, proxy_a_distance
 from skdann.pipeline import make_dann_pipeline
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,5 @@
 """The displays of a choice: candidates, evidence and the path along lambda."""
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -20,12 +15,6 @@ from skdann.displays import ChoiceDisplay, LambdaPathDisplay
 from skdann.displays._style import CHOSEN
 from skdann.model_selection import adaptation_scoring, choose_adaptation
 from skdann.pipeline import make_dann_pipeline
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from skdann._report.compared import compared
 from skdann._report.report import AdaptationReport, adaptation_report
 from skdann._report.sentences import findings_of
 from skdann.datasets import make_rotated_moons
-from skdann.metrics import estimate_class_shares
+from skdann.metrics import _distances, estimate_class_shares
 from skdann.pipeline import make_dann_pipeline
 
 SEEDS = range(3)
@@ -32,7 +32,7 @@ HALF = {"max_epochs": 20}
 
 @pytest.fixture(autouse=True)
 def fewer_trees_and_draws(monkeypatch):
-    monkeypatch.setattr(measures, "_N_TREES", 10)
+    monkeypatch.setattr(_distances, "_N_TREES", 10)
     monkeypatch.setattr(measures, "_N_BOOTSTRAP", 60)
 
 

@@ -9,7 +9,7 @@ from skdann._choosing import gain_model
 from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import cross_fit, expected_work
 from skdann._choosing.remarks import remarks_on
-from skdann._choosing.results_table import cv_results
+from skdann._choosing.results_table import cv_results, in_words
 from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool, with_finalists
 from skdann._choosing.signals import Signals, mean_prediction, pool_signals, with_later_fold
 from skdann._choosing.verdict import verdict_by_signal, verdict_of
@@ -63,7 +63,7 @@ class Pool:
 
     def names(self):
         """Return the candidates as a user would write them."""
-        return [", ".join(f"{k}={v!r}" for k, v in one.items()) for one in self.params]
+        return [in_words(one) for one in self.params]
 
     def only(self, candidates):
         """Return the pool of some of the candidates, by their positions."""

@@ -41,6 +41,17 @@ def cv_results(params, signals, choice):
     return results
 
 
+def in_words(params):
+    """Return parameters as a user would write them."""
+    return ", ".join(f"{name}={value!r}" for name, value in params.items())
+
+
+def dropped(results):
+    """Return which candidates of a table were not trained in all folds: those far behind."""
+    folds = [values for name, values in results.items() if name.startswith("split")]
+    return np.isnan(folds).any(axis=0)
+
+
 def _ranks(choice):
     """Return ranks: 1 for the chosen candidate, then the others that passed, then the rest."""
     others = [i for i in np.argsort(-choice.score, kind="stable") if i not in choice.ranking]

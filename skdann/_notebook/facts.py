@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-# The mean loss of a domain classifier that knows nothing, for two domains: log 2.
-_LOSS_OF_CHANCE = 0.693
 
 _MOST_CLASSES = 10  # whose shares are listed
 
@@ -79,7 +77,7 @@ def _last_epoch(fitted: Any) -> list[tuple[str, str]]:
     facts = [("Epochs", epochs), ("Label loss", f"{last['label_loss']:.3f}")]
     if "domain_loss" in last:
         two = fitted.n_domains_ == 2
-        by_chance = f" ({_LOSS_OF_CHANCE} by chance)" if two else ""
+        by_chance = f" ({math.log(2):.3f} by chance)" if two else ""
         facts.append(("Domain loss", f"{last['domain_loss']:.3f}{by_chance}"))
         by_chance = " (0.5 by chance)" if two else ""
         facts.append(("Domain accuracy", f"{last['domain_accuracy']:.3f}{by_chance}"))

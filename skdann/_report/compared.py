@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from skdann._choosing.results_table import dropped, in_words
 from skdann._prediction_mixin import DomainAdversarialMixin
 
 # What adaptation is compared with where nothing was chosen: the lambda of the paper.
@@ -30,12 +31,12 @@ class Compared:
 
     def named(self):
         """Return both as a user would write them: dict of str by "source_only" and "adapted"."""
-        return {name: _in_words(getattr(self, name)) for name in ("source_only", "adapted")}
+        return {name: _shown(getattr(self, name)) for name in ("source_only", "adapted")}
 
 
-def _in_words(params):
+def _shown(params):
     shown = {name: value for name, value in params.items() if name != "target_information"}
-    return ", ".join(f"{name}={value!r}" for name, value in shown.items())
+    return in_words(shown)
 
 
 def who_chose(classifier):
@@ -72,10 +73,15 @@ def compared(fitted, chooser):
         return Compared(_alone(used), {**used, "lambda_max": _USUAL_LAMBDA}, adapts=False)
     if chooser.adapted_:
         return Compared(_alone(results["params"][0]), _alone(used), adapts=True)
-    closest = results["params"][_closest(results)]
-    if closest["lambda_max"] == 0:
-        closest = _alone(closest)
-    return Compared(_alone(used), closest, adapts=False)
+    return Compared(_alone(used), as_trained(results["params"][_closest(results)]), adapts=False)
+
+
+def as_trained(params):
+    """Return the parameters to fit a candidate of a pool with.
+
+    In a pool, unlike in a search, a candidate with lambda 0 learns nothing from the target.
+    """
+    return _alone(params) if params["lambda_max"] == 0 else params
 
 
 def _alone(params):
@@ -91,7 +97,6 @@ def _closest(results):
     """Return the candidate that came closest to replacing the baseline, which is the first."""
     promise = np.array(results.get("expected_gain", results["mean_test_score"]))
     # Candidates without a second fold were given up after the first.
-    splits = [values for name, values in results.items() if name.startswith("split")]
-    promise[np.isnan(splits).any(axis=0)] = -np.inf
+    promise[dropped(results)] = -np.inf
     promise[0] = -np.inf
     return int(np.argmax(promise))

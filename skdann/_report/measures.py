@@ -4,20 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
-from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skdann._report.fitted_pair import MIN_ROWS
 from skdann._report.sentences import DEVIATIONS, chance_deviation
 from skdann.metrics._class_shares import estimate_class_shares
-from skdann.metrics._distances import proxy_a_distance
+from skdann.metrics._distances import domain_forest, proxy_a_distance
+from skdann.metrics._domain_rows import with_short_indices
 from skdann.metrics._importance import density_ratio_weights, effective_sample_size
 from skdann.metrics._reverse_validation import ReverseValidation
 
 _MAX_ROWS = 2000  # of each domain, for classifiers that predict the domain
-
-_N_TREES = 30
 
 # Bootstrap samples of the distance between class shares.
 _N_BOOTSTRAP = 200
@@ -108,8 +106,7 @@ def _domain_accuracy(source, target, seed, with_forest):
     """Return the cross-validated accuracy of the better classifier of the domain of a row."""
     classifiers = [None]  # logistic regression
     if with_forest:
-        forest = ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, random_state=seed)
-        classifiers.append(forest.set_params(class_weight="balanced"))
+        classifiers.append(domain_forest(seed))
     distances = []
     for classifier in classifiers:
         distances.append(proxy_a_distance(source, target, classifier=classifier, random_state=seed))
@@ -203,7 +200,4 @@ def _matrix(rows, seed, chosen=None):
     matrix = _safe_indexing(rows, chosen)
     if not sparse.issparse(matrix):
         return np.asarray(matrix).reshape(len(chosen), -1)  # images become rows
-    matrix = sparse.csr_array(matrix)
-    # The forest refuses indices of 64 bits.
-    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-    return matrix
+    return with_short_indices(sparse.csr_array(matrix))

@@ -35,7 +35,6 @@ def tables_of(report):
         ("reverse validation", report.reverse_validation),
     ):
         figures.append([title, *(_number(values.get(name)) for name in networks)])
-    adapted = "adapted" if report.adapts else "if adapted"
     shares = report.source_shares, report.target_shares, report.predicted_shares
     by_class = []
     for label, *of_class in zip(report.classes.tolist(), *shares, strict=True):
@@ -46,7 +45,7 @@ def tables_of(report):
         ["agreement", _number(report.agreement)],
     ]
     return (
-        Table(["", "inputs", "source-only", adapted], figures),
+        Table(["", "inputs", "source-only", _adapted(report)], figures),
         Table(["class shares", "source", "target, est.", "predicted"], by_class),
     )
 
@@ -74,8 +73,13 @@ def as_html(report):
 
 def _compared(report):
     """Return what each network was fitted with, as titles and texts."""
-    adapted = "adapted" if report.adapts else "if adapted"
-    return [("source-only", report.settings["source_only"]), (adapted, report.settings["adapted"])]
+    settings = report.settings
+    return [("source-only", settings["source_only"]), (_adapted(report), settings["adapted"])]
+
+
+def _adapted(report):
+    """Return the title of the network that adapts, or would."""
+    return "adapted" if report.adapts else "if adapted"
 
 
 def _number(value):

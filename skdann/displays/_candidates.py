@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdann._choosing.gain_model import SEARCH_GAIN
+from skdann._choosing.results_table import dropped
 from skdann._choosing.rule import choose_from_search
 from skdann.displays._rows import as_tuple, labels_of, seen_by
 from skdann.exceptions import DomainWarning, OneClassWarning, TargetScaleWarning
@@ -58,11 +59,9 @@ def table_of_pool(cv_results):
     """
     kept = ("gain_", "error_", "expected_gain", "passes")
     table = {name: values for name, values in cv_results.items() if name.startswith(kept)}
-    folds = _folds(cv_results, "reverse_validation")
-    dropped = np.isnan(folds).any(axis=1)
     return {
         "candidate": np.array(names_of(cv_results["params"]), dtype=object),
-        "dropped": dropped,
+        "dropped": dropped(cv_results),
         **table,
     }
 
@@ -87,14 +86,6 @@ def table_of_search(cv_results):
         choice = choose_from_search(means, baseline)
         table |= {"expected_gain": choice.expected, "passes": choice.passes}
     return table, baseline
-
-
-def settings_of_pool(params):
-    """Return the parameters to fit the candidates of a pool with.
-
-    In a pool, unlike in a search, a candidate with lambda 0 learns nothing from the target.
-    """
-    return [{**one, "target_information": 0.0} if one["lambda_max"] == 0 else one for one in params]
 
 
 def refitted_accuracies(template, params, known, X_src, y_src, X_tgt, y_tgt):

@@ -4,12 +4,12 @@ import numpy as np
 from sklearn.base import clone
 
 from skdann._choosing.gain_model import LEAST_BOUND, LEAST_GAIN, SEARCH_LEAST_GAIN
+from skdann._report.compared import as_trained
 from skdann.displays._candidates import (
     SCORES,
     chosen_among,
     refitted_accuracies,
     rows_at_classifier,
-    settings_of_pool,
     table_of_pool,
     table_of_search,
 )
@@ -154,7 +154,7 @@ default=None
             source, targets = rows_at_classifier(estimator, X_src, X_tgt)
             table["target_accuracy"] = refitted_accuracies(
                 _template(chooser),
-                settings_of_pool(results["params"]),
+                [as_trained(one) for one in results["params"]],
                 {chosen: chooser},
                 source,
                 y_src,

@@ -1,10 +1,6 @@
 """`DomainConfusionDisplay`: how well the domain of a row can be predicted."""
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import clone
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.model_selection import cross_val_predict
 from sklearn.utils import check_random_state
 
 from skdann.displays._embedding import title_of_embedding
@@ -19,8 +15,13 @@ from skdann.displays._style import (
     panels,
     plain,
 )
-from skdann.metrics._distances import default_domain_classifier, domain_folds
-from skdann.metrics._domain_rows import read_domains, stack_domains
+from skdann.metrics._distances import (
+    default_domain_classifier,
+    distance_of_errors,
+    domain_forest,
+    predicted_out_of_fold,
+)
+from skdann.metrics._domain_rows import read_domains, stack_domains, with_short_indices
 
 _N_BINS = 25
 
@@ -149,7 +150,7 @@ class DomainConfusionDisplay:
         generator = np.random.default_rng(seed)
         rows_src, rows_tgt = (drawn(X, max_rows, generator)[0] for X in (X_src, X_tgt))
         rows = seen_by(estimator, rows_src, rows_tgt, needed_by=cls.__name__)
-        kinds = [None, _trees(seed)] if classifier is None else [classifier]
+        kinds = [None, domain_forest(seed)] if classifier is None else [classifier]
         proba = {"inputs": _most_sure(rows.rows(), kinds, cv, seed)}
         if baseline is not None:
             title = f"baseline: {title_of_embedding(baseline, 'baseline')}"
@@ -240,7 +241,8 @@ class DomainConfusionDisplay:
             drawn_ones.append(ax.hist(values, bins=bins, weights=weights, **style))
         ax.axvline(0.5, color=LINE, linestyle=":", linewidth=1.0)
         ax.set(xlabel="P(target)", ylabel="share of the domain's rows", xlim=(0, 1))
-        ax.set_title(f"{title}\nproxy A-distance {self.distances[title]:.2f}", fontsize="medium")
+        distance = _distance(*self.proba[title])
+        ax.set_title(f"{title}\nproxy A-distance {distance:.2f}", fontsize="medium")
         plain(ax)
         return tuple(drawn_ones)
 
@@ -263,11 +265,6 @@ _STYLES = (
     {"histtype": "stepfilled", "facecolor": SOURCE, "alpha": 0.55, "edgecolor": SOURCE},
     {"histtype": "stepfilled", "facecolor": "none", "hatch": "////", "edgecolor": TARGET},
 )
-
-
-def _trees(seed):
-    """Return the forest that `adaptation_report` uses too."""
-    return ExtraTreesClassifier(30, min_samples_leaf=5, class_weight="balanced", random_state=seed)
 
 
 def _most_sure(pair, classifiers, cv, seed):
@@ -293,19 +290,13 @@ def domain_probabilities(source, target, classifier, cv, seed):
     tuple of ndarrays of shapes (n_source,) and (n_target,)
     """
     rows, domain = stack_domains(*read_domains(X_source=source, X_target=target))
-    if sparse.issparse(rows):  # trees refuse indices of 64 bits
-        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    rows = with_short_indices(rows)
     if classifier is None:
         classifier = default_domain_classifier(rows, class_weight="balanced")
-    folds = domain_folds(domain, cv, seed)
-    # With routing, scikit-learn 1.6 needs params to be a dict.
-    proba = cross_val_predict(
-        clone(classifier), rows, domain, cv=folds, method="predict_proba", params={}
-    )[:, 1]
+    proba = predicted_out_of_fold(classifier, rows, domain, cv, seed, "predict_proba")[:, 1]
     return proba[domain == 0], proba[domain == 1]
 
 
 def _distance(source, target):
     """Return the proxy A-distance, by how often rows are taken for those of the other domain."""
-    error = ((source > 0.5).mean() + (target <= 0.5).mean()) / 2
-    return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
+    return distance_of_errors(source > 0.5, target <= 0.5)

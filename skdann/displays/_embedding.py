@@ -277,7 +277,7 @@ class EmbeddingDisplay:
         first = next(iter(embeddings.values()))
         sizes = [one.shape[0] for one in map(as_matrix, first)]
         generator = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        which = [np.sort(generator.permutation(size)[:max_points]) for size in sizes]
+        which = [drawn(as_matrix(one), max_points, generator)[1] for one in first]
         shown = {}
         for title, pair in embeddings.items():
             pair = [as_matrix(one) for one in pair]

@@ -1,7 +1,5 @@
 """`LambdaPathDisplay`: scores without target labels along lambda."""
 
-import math
-
 import numpy as np
 
 from skdann._choosing.results_table import lambda_path
@@ -15,8 +13,8 @@ from skdann.displays._style import (
     SOURCE,
     check_matplotlib,
     entry,
+    grid_of_panels,
     legend_beside,
-    panels,
     plain,
 )
 
@@ -143,17 +141,10 @@ class LambdaPathDisplay:
         unknown = [name for name in shown if name not in self.scores]
         if unknown or not shown:
             raise ValueError(f"scores must be of {list(self.scores)}, got {unknown or shown}.")
-        columns = min(3, len(shown))
-        shape = math.ceil(len(shown) / columns), columns
-        if ax is not None and np.size(ax) == len(shown):
-            shape = 1, len(shown)
-        self.axes_, self.figure_ = panels(ax, *shape, (2.9 * shape[1] + 1.3, 2.5 * shape[0]))
+        self.axes_, self.figure_, places = grid_of_panels(ax, len(shown), 2.9, 1.3)
         self.lines_, self.fold_marks_, self.chosen_marks_ = {}, {}, {}
-        places = list(self.axes_.flat)
-        for name, place in zip(shown, places, strict=False):
+        for name, place in zip(shown, places, strict=True):
             self._draw(place, name)
-        for place in places[len(shown) :]:
-            place.set_axis_off()
         handles = [
             entry("mean of the folds", color=SOURCE, marker="o", markersize=4),
             entry("each fold", color=OTHER, marker="_", linestyle="none"),

@@ -2,10 +2,10 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skdann._report.compared import who_chose
 from skdann.metrics._scorer_base import ScoredDomains
 
 
@@ -27,24 +27,15 @@ def n_rows_of(X_tgt):
 
 def classifier_of(estimator):
     """Return the last step of a Pipeline or search, or the estimator itself, if it is fitted."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-        estimator = getattr(estimator, "best_estimator_", estimator)
-    check_is_fitted(estimator)
-    return estimator
+    chooser = chooser_of(estimator)
+    return getattr(chooser, "best_estimator_", chooser)
 
 
 def chooser_of(estimator):
     """Return what has chosen among candidates: as `classifier_of`, but a DANNClassifierCV stays."""
-    while True:
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "best_estimator_") and not hasattr(estimator, "adapted_"):
-            estimator = estimator.best_estimator_
-        else:
-            check_is_fitted(estimator)
-            return estimator
+    chooser = who_chose(estimator)
+    check_is_fitted(chooser)
+    return chooser
 
 
 def labels_of(y, X, argument):

@@ -78,6 +78,28 @@ def panels(ax, n_rows, n_columns, size):
     return axes, outer.figure
 
 
+def grid_of_panels(ax, n_panels, width, margin):
+    """Return axes, their figure, and a place for each panel: three in a row, the rest hidden.
+
+    Parameters
+    ----------
+    ax : None, matplotlib Axes or array of such
+        As in `panels`; an array may have one axes for each panel.
+    n_panels : int
+    width, margin : float
+        Of a new figure, in inches: of a panel, and of what stands beside them.
+    """
+    n_columns = min(3, n_panels)
+    shape = math.ceil(n_panels / n_columns), n_columns
+    if ax is not None and np.size(ax) == n_panels:
+        shape = 1, n_panels
+    axes, figure = panels(ax, *shape, (width * shape[1] + margin, 2.5 * shape[0]))
+    places = list(axes.flat)
+    for place in places[n_panels:]:
+        place.set_axis_off()
+    return axes, figure, places[:n_panels]
+
+
 def legend_beside(ax, handles, title=None):
     """Put a legend to the right of an axes, where it covers no data and the layout leaves room.
 

@@ -13,8 +13,8 @@ from skdann.displays._style import (
     TARGET,
     check_matplotlib,
     entry,
+    grid_of_panels,
     legend_beside,
-    panels,
     plain,
 )
 
@@ -152,18 +152,10 @@ class TrainingCurveDisplay:
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         shown = self._shown(curves)
-        columns = min(3, len(shown))
-        shape = math.ceil(len(shown) / columns), columns
-        # An array has an axes for each curve, a new figure one for each place of the grid.
-        if ax is not None and np.size(ax) == len(shown):
-            shape = 1, len(shown)
-        self.axes_, self.figure_ = panels(ax, *shape, (3.0 * shape[1] + 1.2, 2.5 * shape[0]))
+        self.axes_, self.figure_, places = grid_of_panels(ax, len(shown), 3.0, 1.2)
         self.lines_, self.member_lines_, self.chance_lines_ = {}, {}, {}
-        places = list(self.axes_.flat)
-        for name, place in zip(shown, places, strict=False):
+        for name, place in zip(shown, places, strict=True):
             self._draw(place, name)
-        for place in places[len(shown) :]:
-            place.set_axis_off()
         self._explain()
         return self
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -26,6 +27,8 @@ from skdann.metrics._domain_rows import (
 
 # A squared distance below this share of the largest possible one may be a rounding error.
 _ROUNDING = 1e-12
+
+_N_TREES = 30
 
 
 def proxy_a_distance(
@@ -92,14 +95,10 @@ def proxy_a_distance(
     """
     source, target = read_domains(X_source=X_source, X_target=X_target)
     rows, domain = stack_domains(source, target)
-    folds = domain_folds(domain, cv, random_state)
     if classifier is None:
         classifier = default_domain_classifier(rows, class_weight="balanced")
-    # With routing, scikit-learn 1.6 needs params to be a dict.
-    wrong = cross_val_predict(classifier, rows, domain, cv=folds, params={}) != domain
-    # The mean of the two domains' error rates: a larger domain does not count more.
-    error = (wrong[domain == 0].mean() + wrong[domain == 1].mean()) / 2
-    return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
+    wrong = predicted_out_of_fold(classifier, rows, domain, cv, random_state) != domain
+    return distance_of_errors(wrong[domain == 0], wrong[domain == 1])
 
 
 def maximum_mean_discrepancy(
@@ -226,7 +225,28 @@ def default_domain_classifier(rows, class_weight=None):
     return make_pipeline(scaler, LogisticRegression(max_iter=1000, class_weight=class_weight))
 
 
-def domain_folds(domain, cv, random_state):
+def domain_forest(random_state):
+    """Return a classifier that sees differences that no linear one sees."""
+    return ExtraTreesClassifier(
+        _N_TREES, min_samples_leaf=5, class_weight="balanced", random_state=random_state
+    )
+
+
+def predicted_out_of_fold(classifier, rows, domain, cv, random_state, method="predict"):
+    """Return what a classifier says of the domain of each row, trained without its fold."""
+    folds = _domain_folds(domain, cv, random_state)
+    # With routing, scikit-learn 1.6 needs params to be a dict.
+    return cross_val_predict(classifier, rows, domain, cv=folds, method=method, params={})
+
+
+def distance_of_errors(source, target):
+    """Return the proxy A-distance, by which rows of each domain are taken for the other's."""
+    # The mean of the two domains' error rates: a larger domain does not count more.
+    error = (source.mean() + target.mean()) / 2
+    return 2.0 * (1.0 - 2.0 * min(float(error), 0.5))
+
+
+def _domain_folds(domain, cv, random_state):
     """Return shuffled folds with rows of both domains in each, or the splitter that was passed.
 
     `domain` is an ndarray of 0 for source and 1 for target rows.

@@ -63,6 +63,13 @@ def stack_domains(source, target):
     return np.concatenate([source, target]), domain
 
 
+def with_short_indices(rows):
+    """Return CSR with indices of 32 bits, which forests require; dense rows stay as they are."""
+    if sparse.issparse(rows):
+        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return rows
+
+
 def row_blocks(n_rows, n_columns):
     """Yield slices of the rows of a matrix, in blocks of at most 32 MB (or one row)."""
     yield from gen_batches(n_rows, max(1, _BLOCK_VALUES // n_columns))

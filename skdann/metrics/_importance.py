@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import cross_val_predict
 from sklearn.utils import check_array, column_or_1d
 
 from skdann._typing import RandomState, Rows
-from skdann.metrics._distances import default_domain_classifier, domain_folds
+from skdann.metrics._distances import default_domain_classifier, predicted_out_of_fold
 from skdann.metrics._domain_rows import check_positive, read_domains, stack_domains
 
 
@@ -135,11 +134,7 @@ def density_ratio_weights(
     rows, domain = stack_domains(source, target)
     classifier = _check_probabilistic(classifier, rows)
     if X is None:
-        folds = domain_folds(domain, cv, random_state)
-        # With routing, scikit-learn 1.6 needs params to be a dict.
-        proba = cross_val_predict(
-            classifier, rows, domain, cv=folds, method="predict_proba", params={}
-        )
+        proba = predicted_out_of_fold(classifier, rows, domain, cv, random_state, "predict_proba")
         proba = proba[domain == 0]  # (n_source, 2)
     else:
         # These rows are new to the classifier, so it needs no folds.
