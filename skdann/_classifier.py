@@ -39,7 +39,7 @@ from skdann._training.fit_together import fit_together, train_on, work_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
-from skdann._typing import RandomState, Rows, Targets, checks_parameters
+from skdann._typing import RandomState, Rows, TargetLabels, Targets, checks_parameters
 from skdann.exceptions import SourceOnlyWarning, warn_caller
 from skdann.schedules import Schedule
 
@@ -387,8 +387,8 @@ of these, default="auto"
 
     _recognition: Any = None  # of source rows, if the networks scale them apart
 
-    __metadata_request__fit = {"X_tgt": True, "groups": True}
-    __metadata_request__partial_fit = {"X_tgt": True}
+    __metadata_request__fit = {"X_tgt": True, "y_tgt": True, "groups": True}
+    __metadata_request__partial_fit = {"X_tgt": True, "y_tgt": True}
 
     _parameter_constraints = {
         "hidden_layer_sizes": [Interval(numbers.Integral, 1, None, closed="left"), tuple, list],
@@ -417,6 +417,10 @@ of these, default="auto"
         ],
         "lambda_schedule": [StrOptions({"ramp", "constant"}), callable],
         "conditioning": [StrOptions(set(CONDITIONINGS)), None],
+        "target_label_weight": [
+            Interval(numbers.Real, 0, 1, closed="both"),
+            StrOptions({"auto"}),
+        ],
         "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
         "target_information": [Interval(numbers.Real, 0, None, closed="left")],
         "label_shift": [StrOptions({"estimate"}), dict, "array-like", None],
@@ -454,6 +458,7 @@ of these, default="auto"
         conditioning: Literal["multilinear"] | None = None,
         domain_label_smoothing: float = 0.0,
         target_information: float = 0.0,
+        target_label_weight: float | Literal["auto"] = "auto",
         label_shift: Literal["estimate"]
         | Mapping[Any, float]
         | Sequence[float]
@@ -489,6 +494,7 @@ of these, default="auto"
         self.conditioning = conditioning
         self.domain_label_smoothing = domain_label_smoothing
         self.target_information = target_information
+        self.target_label_weight = target_label_weight
         self.label_shift = label_shift
         self.optimizer = optimizer
         self.lr = lr
@@ -519,9 +525,10 @@ of these, default="auto"
         X_tgt: Targets | None = None,
         *,
         sample_weight: ArrayLike | None = None,
+        y_tgt: TargetLabels | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Fit to labelled source rows and unlabelled target rows.
+        """Fit to labelled source rows and target rows, of which some may have labels.
 
         Parameters
         ----------
@@ -536,6 +543,10 @@ of these, default="auto"
             Target rows, of any type that `X` may have and with its columns; a tuple has one
             element per target domain. None trains on the source alone, with a
             `SourceOnlyWarning`.
+
+        y_tgt : array-like of shape (n_target,) or tuple of such, default=None
+            Labels of target rows, as far as they are known. Other rows have None, NaN, NA, or -1
+            where -1 is no label in `y`. For a tuple of targets, a tuple with an element for each.
 
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in the label loss and in the domain loss.
@@ -563,7 +574,7 @@ of these, default="auto"
         # 1. Rows and labels to a record; parameters to a value.
         earlier = self._trained if self.warm_start and hasattr(self, "_trained") else None
         classes = None if earlier is None else self.classes_
-        data = read_record(self, X, y, X_tgt, sample_weight, groups, classes=classes)
+        data = read_record(self, X, y, X_tgt, sample_weight, groups, y_tgt, classes=classes)
         settings, start = Settings.of(self, data), None
         if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
@@ -594,6 +605,7 @@ of these, default="auto"
         *,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        y_tgt: TargetLabels | None = None,
         total_rows: int | None = None,
     ) -> Self:
         """Train on, with one pass over a chunk of source rows.
@@ -624,6 +636,9 @@ of these, default="auto"
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in the label loss and in the domain loss.
 
+        y_tgt : array-like of shape (n_target,) or tuple of such, default=None
+            Labels of this chunk's target rows, as far as they are known; as in `fit`.
+
         total_rows : int >= 1, default=None
             Source rows that all calls together will bring; rows that come in several passes
             count several times. It is taken from the first call. None means `max_epochs`
@@ -645,7 +660,7 @@ of these, default="auto"
             validate_data(self, X, reset=False, skip_check_array=True)
             check_same_classes(classes, self.classes_)
             classes = self.classes_
-        data = read_record(self, X, y, X_tgt, sample_weight, classes=classes)
+        data = read_record(self, X, y, X_tgt, sample_weight, None, y_tgt, classes=classes)
         settings = Settings.of(self, data)
         check_streams(settings)
         if earlier is not None:
@@ -791,14 +806,16 @@ of these, default="auto"
         return tags
 
 
-def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=None, of=None):
+def read_record(
+    classifier, X, y, X_tgt, sample_weight, groups=None, y_tgt=None, *, classes=None, of=None
+):
     """Return the record of a classifier's input, with the warnings that it deserves.
 
     Parameters
     ----------
     classifier : DANNClassifier
         Whose parameters say how to read.
-    X, y, X_tgt, sample_weight, groups : as in `DANNClassifier.fit`
+    X, y, X_tgt, sample_weight, groups, y_tgt : as in `DANNClassifier.fit`
     classes : array-like, default=None
         All labels, where `y` may hold only some of them.
     of : estimator, default=None
@@ -813,6 +830,7 @@ def read_record(classifier, X, y, X_tgt, sample_weight, groups=None, *, classes=
         estimator=classifier if of is None else of,
         classes=classes,
         groups=groups,
+        y_tgt=y_tgt,
         allow_nd=classifier.feature_extractor is not None,
     )
     given = isinstance(classifier.lambda_max, numbers.Real)

@@ -24,6 +24,8 @@ class SparseRows(Protocol):
 Rows: TypeAlias = ArrayLike | SparseRows
 # One target domain, or a tuple of several.
 Targets: TypeAlias = Rows | tuple[Rows, ...]
+# Labels of the rows of one target domain, or a tuple with those of several.
+TargetLabels: TypeAlias = ArrayLike | tuple[ArrayLike | None, ...]
 RandomState: TypeAlias = int | np.random.RandomState | None
 
 

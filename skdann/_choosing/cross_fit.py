@@ -239,5 +239,6 @@ def _reversed_record(data, held_out):
         X_target=data.X_source,
         target_rows=rows,
         target_domain=np.ones(len(rows), dtype=np.int64),
+        y_target=None,
         n_domains=2,
     )

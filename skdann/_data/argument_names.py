@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-# What callers write, and what `fit` calls it. Labels of the target have no name in `fit`.
+# What callers write, and what `fit` calls it.
 _OWN_NAMES = {
     "X_src": "X",
     "X_source": "X",
     "y_src": "y",
     "y_source": "y",
     "X_target": "X_tgt",
+    "y_target": "y_tgt",
 }
-_TARGET_LABELS = ("y_tgt", "y_target")
 
 
 def explains_argument_names(*allowed: str) -> Callable[[Method], Method]:
@@ -44,19 +44,11 @@ def explains_argument_names(*allowed: str) -> Callable[[Method], Method]:
 def _check_names(method: str, names: list[str]) -> None:
     """Raise a TypeError that names the right argument, if one is called by another name."""
     renamed = [name for name in names if name in _OWN_NAMES]
-    labels = [name for name in names if name in _TARGET_LABELS]
-    if not renamed and not labels:
+    if not renamed:
         return
-    said = [f"{method}() got an unexpected keyword argument '{(renamed + labels)[0]}'."]
-    if renamed:
-        arguments = ", ".join(f"{_OWN_NAMES[name]}={name}" for name in renamed)
-        said.append(
-            "The source is called X and y, as everywhere in scikit-learn, and the target X_tgt: "
-            f"{method}({arguments}, ...)."
-        )
-    if labels:
-        said.append(
-            f"Target labels are not used: leave {labels[0]} out. If you have some, score(X_tgt, "
-            f"{labels[0]}) tells the accuracy."
-        )
-    raise TypeError(" ".join(said))
+    arguments = ", ".join(f"{_OWN_NAMES[name]}={name}" for name in renamed)
+    raise TypeError(
+        f"{method}() got an unexpected keyword argument '{renamed[0]}'. The source is called X and "
+        "y, as everywhere in scikit-learn, and the target X_tgt and y_tgt: "
+        f"{method}({arguments}, ...)."
+    )

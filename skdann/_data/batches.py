@@ -1,5 +1,7 @@
 """Batches: minibatches of half source, half target rows, made from the training record.
 
+Where some target rows have labels, a few of these come in front.
+
 The indices of rows are drawn for many steps at once. The rows themselves are copied step by step;
 sparse rows become dense then. An epoch is one pass over the source rows. Target rows are taken
 from a shuffled cycle of their own, which does not end with the epoch. So the source half of a
@@ -35,19 +37,27 @@ _BLOCK_BYTES = 8 * 2**20
 # Memory for the index, codes and weights of one row.
 _INDEX_BYTES = 64
 
+# For so many source rows of a batch there is one labelled target row, as long as there are enough.
+_SOURCE_PER_LABELLED = 4
+
 
 class Batch(NamedTuple):
     """The rows of one gradient step: ``n_source`` source rows, then as many target rows.
 
+    In front of them are ``n_few`` target rows with a label, if there are any. So the first rows
+    are those of the label loss, and the last those of the domain loss.
+
     Attributes
     ----------
-    X : float32 Tensor of shape (n_source [+ n_target], *row_shape)
+    X : float32 Tensor of shape (n_few + n_source [+ n_target], *row_shape)
         Or, of networks whose first layer multiplies sparse rows, a list of SparseRows in place of
         the leading axis.
-    y : int64 Tensor of shape (n_source,)
-    label_weight : float32 Tensor of shape (n_source,), or None
+    y : int64 Tensor of shape (n_few + n_source,)
+    label_weight : float32 Tensor of shape (n_few + n_source,), or None
     domain : int64 Tensor of shape (n_source + n_target,), or None without target rows
     domain_weight : float32 Tensor of shape (n_source + n_target,), or None
+    few_domain : int64 Tensor of shape (n_few,), or None
+        Domains of the target rows with a label.
     """
 
     X: Any
@@ -55,6 +65,12 @@ class Batch(NamedTuple):
     label_weight: Tensor | None
     domain: Tensor | None
     domain_weight: Tensor | None
+    few_domain: Tensor | None = None
+
+    @property
+    def n_few(self) -> int:
+        """The number of target rows with a label."""
+        return 0 if self.few_domain is None else self.few_domain.shape[-1]
 
     def of(self, network: int, slot: int | None = None) -> Batch:
         """Return the batch of one network, out of one with a leading axis.
@@ -74,8 +90,9 @@ class DomainBatches:
     data : TrainingData
     batch_size : int
         Source rows in a batch; smaller where the source has fewer rows.
-    source_order, target_order : numpy.random.Generator
-        They draw the order of the rows.
+    source_order, target_order, few_order : numpy.random.Generator
+        They draw the order of the rows: of the source, of the target, and of the target rows with
+        a label.
     tables : RowTables
         Holds the rows on the device, for all batches that share them.
     order : hashable, default=None
@@ -83,6 +100,9 @@ class DomainBatches:
     with_target : bool, default=True
         Whether batches bring target rows, where `data` has any. Without them a step takes a third
         of the time, and at lambda 0 the label path is the same.
+    few_share : float in [0, 1], default=0
+        Share of the label loss that target rows with a label have. With 0 they count as target
+        rows only.
     """
 
     def __init__(
@@ -95,6 +115,8 @@ class DomainBatches:
         order: Hashable = None,
         *,
         with_target: bool = True,
+        few_order: np.random.Generator | None = None,
+        few_share: float = 0.0,
     ) -> None:
         self.data = data
         self.n_source = min(batch_size, len(data.y_source))
@@ -104,6 +126,13 @@ class DomainBatches:
         self._target: _ShuffledCycle | None = None
         if data.target_domain is not None and with_target:
             self._target = _ShuffledCycle(len(data.target_domain), target_order)
+        self._few: _ShuffledCycle | None = None
+        self._few_rows = data.labelled_target
+        self._few_share = few_share
+        self.n_few = 0
+        if few_order is not None and few_share > 0 and len(self._few_rows):
+            self._few = _ShuffledCycle(len(self._few_rows), few_order)
+            self.n_few = min(len(self._few_rows), -(-self.n_source // _SOURCE_PER_LABELLED))
 
     def __len__(self) -> int:
         """Return the number of gradient steps in an epoch."""
@@ -115,10 +144,10 @@ class DomainBatches:
         return self._target is not None
 
     @property
-    def fields(self) -> tuple[bool, ...]:
+    def fields(self) -> tuple[int, ...]:
         """Which optional fields its batches have; only batches with the same fields are stacked."""
-        weights = self.data.label_weight, self.data.domain_weight
-        return (self.has_target, *(weight is not None for weight in weights))
+        label_weight = self.n_few > 0 or self.data.label_weight is not None
+        return self.has_target, label_weight, self.data.domain_weight is not None, self.n_few
 
     @property
     def rows_key(self) -> Hashable:
@@ -128,9 +157,11 @@ class DomainBatches:
         data = self.data
         # Arrays are compared by identity: to compare their values would cost a pass over the data.
         arrays: list[Any] = [data.X_source, data.source_rows]
-        if self.has_target:
+        if self.has_target or self.n_few:
             arrays += [data.X_target, data.target_rows, data.target_domain]
-        return (self._order, self.n_source, *map(id, arrays))
+        if self.n_few:
+            arrays.append(data.y_target)
+        return (self._order, self.n_source, self.n_few, *map(id, arrays))
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield every source row once; the last batch is filled from a new shuffle."""
@@ -155,49 +186,79 @@ class DomainBatches:
         """Return the numbers of the rows of the next `n_steps` steps."""
         n_rows = n_steps * self.n_source
         source = self._source.take(n_rows)
-        return _Taken(source, None if self._target is None else self._target.take(n_rows))
+        target = None if self._target is None else self._target.take(n_rows)
+        few = None
+        if self._few is not None:
+            few = self._few_rows[self._few.take(n_steps * self.n_few)]
+        return _Taken(source, target, few)
 
     def write_all(self, out: Tensor) -> None:
         """Write all rows in the order of the record, (n_source [+ n_target], *row_shape)."""
         n_source = len(self.data.y_source)
         n_target = len(out) - n_source
-        of_target = None if self._target is None else np.arange(n_target)
+        of_target = np.arange(n_target) if n_target else None
         blocks = self.block(_Taken(np.arange(n_source), of_target))
         blocks[0].write(slice(None), out[:n_source])
         if n_target:
             blocks[1].write(slice(None), out[n_source:])
 
     def block(self, taken: _Taken) -> list[RowBlock]:
-        """Return these rows: the source's, and the target's where it brings them."""
+        """Return these rows, in the order that they have in a batch."""
         data = self.data
-        parts = [self.tables.block(data.X_source, at_rows(data.source_rows, taken.source))]
-        if taken.target is not None:
-            parts.append(self.tables.block(data.X_target, at_rows(data.target_rows, taken.target)))
-        return parts
+
+        def of_target(rows: np.ndarray) -> RowBlock:
+            return self.tables.block(data.X_target, at_rows(data.target_rows, rows))
+
+        parts = [] if taken.few is None else [of_target(taken.few)]
+        parts.append(self.tables.block(data.X_source, at_rows(data.source_rows, taken.source)))
+        return parts if taken.target is None else [*parts, of_target(taken.target)]
 
     def columns(self, taken: _Taken) -> list[np.ndarray | None]:
         """Return the fields of `Batch` after ``X``, each of shape (n_steps, n)."""
         data, shape = self.data, (-1, self.n_source)
         y = data.y_source[taken.source].reshape(shape)
         label_weight = _taken(data.label_weight, taken.source, shape)
-        if taken.target is None or data.target_domain is None:
-            return [y, label_weight, None, None]
-        # (n_steps, 2 * n_source): the source half is domain 0, then the codes of the target rows.
-        domain = np.concatenate(
-            [np.zeros_like(y), data.target_domain[taken.target].reshape(shape)], axis=1
-        )
-        domain_weight = _taken(data.domain_weight, taken.source, shape)
+        domain = domain_weight = few_domain = None
+        if taken.target is not None and data.target_domain is not None:
+            # (n_steps, 2 * n_source): the source half is domain 0, then codes of the target rows.
+            domain = np.concatenate(
+                [np.zeros_like(y), data.target_domain[taken.target].reshape(shape)], axis=1
+            )
+            domain_weight = _taken(data.domain_weight, taken.source, shape)
         if domain_weight is not None:
             # Only source rows can have weights; each target row counts 1.
             domain_weight = np.concatenate([domain_weight, np.ones_like(domain_weight)], axis=1)
-        return [y, label_weight, domain, domain_weight]
+        if taken.few is not None:
+            y, label_weight, few_domain = self._with_few(taken.few, y, label_weight)
+        return [y, label_weight, domain, domain_weight, few_domain]
+
+    def _with_few(
+        self, few: np.ndarray, y: np.ndarray, label_weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return labels and weights with those of some target rows in front, and their domains.
+
+        The weights make the mean over all rows the mean over each domain's, times its share.
+        """
+        data, shape, share = self.data, (-1, self.n_few), self._few_share
+        assert data.y_target is not None
+        assert data.target_domain is not None
+        n_rows = self.n_few + self.n_source
+        of_source = np.ones(y.shape, np.float32) if label_weight is None else label_weight
+        of_source = of_source * np.float32((1 - share) * n_rows / self.n_source)
+        of_few = np.full((len(y), self.n_few), share * n_rows / self.n_few, np.float32)
+        return (
+            np.concatenate([data.y_target[few].reshape(shape), y], axis=1),
+            np.concatenate([of_few, of_source], axis=1),
+            data.target_domain[few].reshape(shape),
+        )
 
 
 class _Taken(NamedTuple):
-    """Numbers of rows, step after step."""
+    """Numbers of rows, step after step: of the source, the target, and its rows with a label."""
 
     source: np.ndarray
     target: np.ndarray | None
+    few: np.ndarray | None = None
 
 
 class StackedBatches:
@@ -273,22 +334,34 @@ class StackedBatches:
             yield self._sparse(rows, step) if self._as_sparse else self._gathered(rows, step)
 
     def _gathered(self, rows: Sequence[list[RowBlock]], step: int) -> Tensor:
-        """Return the rows of one step, (n_slots, n, *row_shape), source first, in new memory."""
+        """Return the rows of one step, (n_slots, n, *row_shape), in new memory."""
         first = self._batches[0]
-        n = first.n_source
-        # len(rows[0]) is 2 with target rows, and 1 without.
-        shape = len(rows), len(rows[0]) * n, *first.data.row_shape
+        lengths = self._lengths(len(rows[0]))
+        shape = len(rows), sum(lengths), *first.data.row_shape
         X = torch.empty(shape, device=first.tables.device)
-        for slot, domains in enumerate(rows):
-            for i, block in enumerate(domains):  # the source's rows, then the target's
-                block.write(slice(step * n, (step + 1) * n), X[slot, i * n : (i + 1) * n])
+        for slot, parts in enumerate(rows):
+            start = 0
+            for n, block in zip(lengths, parts, strict=True):
+                block.write(slice(step * n, (step + 1) * n), X[slot, start : start + n])
+                start += n
         return X
+
+    def _lengths(self, n_parts: int) -> list[int]:
+        """Return how many rows of a step each part has: target rows with a label, source, target.
+
+        `n_parts` tells which of these there are.
+        """
+        first = self._batches[0]
+        few = [first.n_few] if first.n_few else []
+        return few + (n_parts - len(few)) * [first.n_source]
 
     def _sparse(self, rows: Sequence[list[Any]], step: int) -> list[SparseRows]:
         """Return the sparse rows of one step, for each slot."""
-        n = self._batches[0].n_source
-        at = slice(step * n, (step + 1) * n)
-        return [SparseRows.of([block.csr[at] for block in blocks]) for blocks in rows]
+        at = [slice(step * n, (step + 1) * n) for n in self._lengths(len(rows[0]))]
+        return [
+            SparseRows.of([block.csr[one] for one, block in zip(at, blocks, strict=True)])
+            for blocks in rows
+        ]
 
     def _of_all_networks(self, column: Sequence[np.ndarray | None]) -> Tensor | None:
         """Return a field of all networks on the device, of shape (n_steps, k, n)."""
@@ -307,10 +380,12 @@ def _by_step(column: Tensor | None) -> Iterator[Any]:
 
 def _rows_of_steps(rows: Tensor, taken: _Taken, n_steps: int, n_source: int) -> Iterator[Tensor]:
     """Yield the rows of each step out of a table of `n_source` source rows and the target rows."""
-    numbers = taken.source.reshape(n_steps, -1)
+    parts = [taken.source.reshape(n_steps, -1)]
+    if taken.few is not None:
+        parts.insert(0, n_source + taken.few.reshape(n_steps, -1))
     if taken.target is not None:
-        of_target = n_source + taken.target.reshape(n_steps, -1)
-        numbers = np.concatenate([numbers, of_target], axis=1)
+        parts.append(n_source + taken.target.reshape(n_steps, -1))
+    numbers = np.concatenate(parts, axis=1)
     for at in torch.from_numpy(numbers).to(rows.device):
         yield rows.index_select(1, at)
 

@@ -1,7 +1,8 @@
 """Inputs: what the user passes to `fit` and to `predict`, read into what training needs.
 
 The parts are read in files of their own: rows of any container in `matrices`, `X_tgt` in
-`targets`, labels, weights and groups in `labels`, column names in `columns`. Nothing here changes
+`targets` and `y_tgt` in `target_labels`, labels, weights and groups in `labels`, column names in
+`columns`. Nothing here changes
 the estimator: a rejected call leaves it as it was.
 """
 
@@ -26,6 +27,7 @@ from skdann._data.labels import (
 from skdann._data.listing import shortened
 from skdann._data.matrices import check_finite, converted, read_rows
 from skdann._data.record import TrainingData
+from skdann._data.target_labels import read_target_labels
 from skdann._data.targets import read_targets
 
 
@@ -39,13 +41,14 @@ def read_training_data(
     estimator,
     classes=None,
     groups=None,
+    y_tgt=None,
     allow_nd=False,
 ):
     """Return the `TrainingData` of one call of `fit` or `partial_fit`, or raise.
 
     Parameters
     ----------
-    X, y, X_tgt, sample_weight : as in `DANNClassifier.fit`
+    X, y, X_tgt, sample_weight, y_tgt : as in `DANNClassifier.fit`
     class_weight : as the parameter of `DANNClassifier`
     estimator : DANNClassifier
         For its name in messages.
@@ -73,6 +76,7 @@ def read_training_data(
         classes=all_classes,
         feature_names=names,
         groups=read_groups(groups, X_source.shape[0]),
+        y_target=read_target_labels(y_tgt, target_domain, all_classes),
     )
 
 

@@ -36,6 +36,8 @@ or DenoisedRows
     feature_names : ndarray of shape (n_features,) or None
     groups : int64 ndarray of shape (n_source,) or None
         Source rows of equal code are held out together or not at all.
+    y_target : int64 ndarray of shape (n_target,) or None
+        Codes of the target rows, -1 for those without a label; None where no row has one.
     """
 
     X_source: np.ndarray | sparse.csr_array
@@ -50,6 +52,22 @@ or DenoisedRows
     source_rows: np.ndarray | None = None
     target_rows: np.ndarray | None = None
     groups: np.ndarray | None = None
+    y_target: np.ndarray | None = None
+
+    @property
+    def labelled_target(self) -> np.ndarray:
+        """Positions of the target rows that have a label."""
+        if self.y_target is None:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(self.y_target >= 0)
+
+    def without_labels(self, hidden: np.ndarray) -> TrainingData:
+        """Return the data without the labels of some target rows, by their positions."""
+        if self.y_target is None or not len(hidden):
+            return self
+        y_target = self.y_target.copy()
+        y_target[hidden] = -1
+        return replace(self, y_target=y_target if (y_target >= 0).any() else None)
 
     @property
     def row_shape(self):
@@ -70,10 +88,13 @@ def selected_rows(
 ) -> TrainingData:
     """Return the data with some of its rows; `X_source` and `X_target` are shared."""
     # A selection without any target row has no target.
-    X_target = target_domain = target_rows = None
+    X_target = target_domain = target_rows = y_target = None
     if target is not None and target.any() and data.target_domain is not None:
         X_target, target_domain = data.X_target, data.target_domain[target]
         target_rows = at_rows(data.target_rows, np.flatnonzero(target))
+        y_target = None if data.y_target is None else data.y_target[target]
+        if y_target is not None and (y_target < 0).all():
+            y_target = None
     return replace(
         data,
         source_rows=at_rows(data.source_rows, np.flatnonzero(source)),
@@ -84,6 +105,7 @@ def selected_rows(
         X_target=X_target,
         target_rows=target_rows,
         target_domain=target_domain,
+        y_target=y_target,
     )
 
 

@@ -55,26 +55,32 @@ class SparseRows:
         """Return the first rows."""
         if n_rows >= len(self.start):
             return self
-        end = int(self.start[n_rows])
+        end = self._n_values(n_rows)
         start, column, value = self.start[:n_rows], self.column[:end], self.value[:end]
         return SparseRows(start, column, value, self.n_columns)
 
-    def scaled(self, factor: Tensor, limit: float) -> SparseRows:
+    def scaled(self, factor: Tensor, limit: float, n_few: int, n_source: int) -> SparseRows:
         """Return the rows with columns multiplied, and cut at +-`limit`.
 
         Parameters
         ----------
         factor : Tensor of shape (n_codes, n_columns)
-            One for all rows, or one for the first half of the rows and one for the second.
+            One for all rows, or one for source rows and one for the target's.
         limit : float
+        n_few, n_source : int
+            Target rows in front, and source rows behind them; what is left are target rows.
         """
         if len(factor) == 1:
             by = factor[0][self.column]
         else:
-            end = int(self.start[len(self.start) // 2])
-            of_source, of_target = self.column[:end], self.column[end:]
-            by = torch.cat([factor[0][of_source], factor[1][of_target]])
+            first, last = (self._n_values(n) for n in (n_few, n_few + n_source))
+            parts = [(1, slice(0, first)), (0, slice(first, last)), (1, slice(last, None))]
+            by = torch.cat([factor[code][self.column[at]] for code, at in parts])
         return replace(self, value=(self.value * by).clamp_(-limit, limit))
+
+    def _n_values(self, n_rows: int) -> int:
+        """Return how many values the first rows have."""
+        return int(self.start[n_rows]) if n_rows < len(self.start) else len(self.value)
 
     def times(self, matrix: Tensor) -> Tensor:
         """Return the product with a contiguous matrix of shape (n_columns, n_out)."""

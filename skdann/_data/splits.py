@@ -32,6 +32,7 @@ def split_validation(
     target = None
     if data.target_domain is not None:
         target = hold_out(data.target_domain, fraction, target_generator)
+        target[data.labelled_target] = False  # they are few, and are needed to train on
     return selected_rows(data, ~source, None if target is None else ~target), selected_rows(
         data, source, target
     )

@@ -123,39 +123,45 @@ class DomainAdversarialNetwork(nn.Module):
     def adversarial_logits(
         self,
         X: Tensor,
-        n_source: int,
+        n_labelled: int,
+        n_few: int,
         coefficient: Tensor,
         *,
         label_dropout: torch.Generator | None = None,
         domain_dropout: torch.Generator | None = None,
         label_target: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Return label logits of the source rows, and domain logits of all rows behind a reversal.
+        """Return label logits of the first rows, and domain logits of the last behind a reversal.
 
         Parameters
         ----------
         X : Tensor of shape (n, *row_shape)
-            Scaled, source rows first, then target rows: both pass the feature extractor at once.
-        n_source : int
-            How many of the rows are source rows.
+            Scaled: target rows with a label, source rows, target rows. All pass the feature
+            extractor at once.
+        n_labelled, n_few : int
+            How many rows have a label, and how many of these are the target's. The latter have no
+            domain logits.
         coefficient : Tensor of shape ()
             Lambda of the gradient reversal layer.
         label_dropout, domain_dropout : torch.Generator
             For the dropout masks of feature extractor and label predictor, and of the domain
             classifier.
         label_target : bool, default=False
-            Whether to return label logits of the target rows too. Conditioning needs them.
+            Whether to return label logits of the last rows too. Conditioning needs them.
 
         Returns
         -------
-        label_logits : Tensor of shape (n_source, n_classes), or (n, n_classes)
-        domain_logits : Tensor of shape (n, n_domains)
+        label_logits : Tensor of shape (n_labelled, n_classes), or (n, n_classes)
+        domain_logits : Tensor of shape (n - n_few, n_domains)
         """
         embedding = self.embed(X, label_dropout)
-        labelled = embedding if label_target else embedding[:n_source]
+        labelled = embedding if label_target else embedding[:n_labelled]
         label_logits = self.label_logits(labelled, label_dropout)
-        reversed_embedding = reverse_gradient(embedding, coefficient)
-        return label_logits, self.domain_logits(reversed_embedding, domain_dropout, label_logits)
+        reversed_embedding = reverse_gradient(embedding[n_few:], coefficient)
+        domain_logits = self.domain_logits(
+            reversed_embedding, domain_dropout, label_logits[n_few:]
+        )
+        return label_logits, domain_logits
 
 
 class Ensemble(nn.ModuleList):

@@ -82,6 +82,7 @@ class RandomStreams:
 
     source_order: np.random.Generator
     target_order: np.random.Generator
+    few_order: np.random.Generator
     source_holdout: np.random.Generator
     target_holdout: np.random.Generator
     feature_init: torch.Generator
@@ -129,7 +130,7 @@ def random_streams(
 
 
 def _streams(entropy: list[int], device: torch.device) -> RandomStreams:
-    draw = iter(int(seed) for seed in np.random.SeedSequence(entropy).generate_state(11))
+    draw = iter(int(seed) for seed in np.random.SeedSequence(entropy).generate_state(12))
     return RandomStreams(
         source_order=np.random.default_rng(next(draw)),
         target_order=np.random.default_rng(next(draw)),
@@ -142,6 +143,7 @@ def _streams(entropy: list[int], device: torch.device) -> RandomStreams:
         domain_dropout=torch.Generator(device).manual_seed(next(draw)),
         label_modules=PrivateRandomness(next(draw), device),
         domain_modules=PrivateRandomness(next(draw), device),
+        few_order=np.random.default_rng(next(draw)),  # last, so that the others stay as they were
     )
 
 

@@ -92,27 +92,29 @@ class AutogradObjective:
         batch : Batch with a leading axis of length 1
         strengths : Strengths of one network
         """
-        X, y, label_weight, domain, domain_weight = _first(batch)
+        one = _first(batch)
+        X, y, label_weight, domain, domain_weight, _ = one
         assert domain is not None
-        streams, terms, n_source = self._streams, self._terms, len(y)
+        streams, terms, n_labelled = self._streams, self._terms, len(y)
         self._network.zero_grad()
         with may_draw_globally(streams.label_modules, *self._network.parts):
             label_logits, domain_logits = self._network.adversarial_logits(
                 X,
-                n_source,
+                n_labelled,
+                one.n_few,
                 strengths.reversal[0],
                 label_dropout=streams.label_dropout,
                 domain_dropout=streams.domain_dropout,
                 label_target=self._label_target,
             )
-        loss = cross_entropy(label_logits[:n_source], y, label_weight) + cross_entropy(
+        loss = cross_entropy(label_logits[:n_labelled], y, label_weight) + cross_entropy(
             domain_logits, domain, domain_weight, terms.domain_label_smoothing
         )
         if terms.target_information:
-            information = negative_information(label_logits[n_source:])
+            information = negative_information(label_logits[n_labelled:])
             loss = loss + strengths.target_information[0] * information
         loss.backward()
-        return _detached(label_logits[:n_source], domain_logits)
+        return _detached(label_logits[:n_labelled], domain_logits)
 
     def source_only(self, batch: Batch) -> Logits:
         """Leave the gradient of the label loss in feature extractor and label predictor.
@@ -120,7 +122,8 @@ class AutogradObjective:
         With target rows the domain classifier learns too, from an embedding that it can't
         change. The label path is the same to the last bit in both cases.
         """
-        X, y, label_weight, domain, domain_weight = _first(batch)
+        one = _first(batch)
+        X, y, label_weight, domain, domain_weight, _ = one
         streams = self._streams
         self._network.zero_grad()
         with may_draw_globally(streams.label_modules, *self._network.parts):
@@ -128,7 +131,7 @@ class AutogradObjective:
             label_logits = self._network.label_logits(embedding, streams.label_dropout)
         loss, domain_logits = cross_entropy(label_logits, y, label_weight), None
         if domain is not None:
-            domain_logits = self._detached_domain_logits(X)
+            domain_logits = self._detached_domain_logits(X[one.n_few :])
             smoothing = self._terms.domain_label_smoothing
             loss = loss + cross_entropy(domain_logits, domain, domain_weight, smoothing)
         loss.backward()

@@ -37,8 +37,13 @@ class ClassWeights:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with its weights multiplied."""
-        weight = self._weights.gather(1, batch.y)  # (k, n_source), from (k, n_classes)
-        label_weight = multiplied(weight, batch.label_weight)
+        n_few = batch.n_few
+        # (k, n_source), from (k, n_classes)
+        weight = self._weights.gather(1, batch.y[:, n_few:])
+        # Target rows have the target's class shares as they are.
+        of_few = weight.new_ones(len(weight), n_few)
+        of_labelled = torch.cat([of_few, weight], dim=1) if n_few else weight
+        label_weight = multiplied(of_labelled, batch.label_weight)
         if batch.domain is None:
             return batch._replace(label_weight=label_weight)
         n_target = batch.domain.shape[1] - weight.shape[1]

@@ -30,7 +30,7 @@ from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
-from skdann._training.settings import Settings, n_steps, passes, resolved
+from skdann._training.settings import Settings, few_share, n_steps, passes, resolved
 
 
 class Trained(NamedTuple):
@@ -153,7 +153,7 @@ def train_on(
         data = layers.rebuilt(data, denoising)
         records = [data] * len(streams)
     tables = RowTables(device)
-    batches = [_batches(data, settings.batch_size, one, tables, True) for one in streams]
+    batches = [_batches(data, settings, one, tables, True) for one in streams]
     if earlier is None:
         networks = _new_networks(settings, records, streams, layers)
         assert total_rows is not None
@@ -227,7 +227,7 @@ def _prepared(
     # In a trial nobody looks at a domain classifier that the features do not learn from.
     with_target = settings.learns_from_target or not trial
     batches = [
-        _batches(one, settings.batch_size, stream, tables, with_target)
+        _batches(one, settings, stream, tables, with_target)
         for one, stream in zip(train, streams, strict=True)
     ]
     return _Fit(
@@ -278,13 +278,22 @@ def _split(
 
 def _batches(
     data: TrainingData,
-    batch_size: int,
+    settings: Settings,
     streams: RandomStreams,
     tables: RowTables,
     with_target: bool,
 ) -> DomainBatches:
-    orders = streams.source_order, streams.target_order
-    return DomainBatches(data, batch_size, *orders, tables, streams.key, with_target=with_target)
+    return DomainBatches(
+        data,
+        settings.batch_size,
+        streams.source_order,
+        streams.target_order,
+        tables,
+        streams.key,
+        with_target=with_target,
+        few_order=streams.few_order,
+        few_share=few_share(settings, data),
+    )
 
 
 def _new_networks(

@@ -75,7 +75,7 @@ class _Alike(NamedTuple):
     done: float
     length: float
     n_source: int
-    fields: tuple[bool, ...]
+    fields: tuple[int, ...]
     weighted_by_class: bool
     sparse_rows: bool  # whether they stay sparse; rebuilt rows of the same width may be dense
     # The network's position if it must take its steps alone, None if it can be stacked.

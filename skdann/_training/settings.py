@@ -39,6 +39,10 @@ _AUTO_BATCH_STEPS = 1500
 _MANY_COLUMNS = 1000
 _FEWEST_EPOCHS = 10
 
+# target_label_weight="auto": with so many labels the target's label loss counts as much as the
+# source's.
+_LABELS_WORTH_THE_SOURCE = 50
+
 # A network that learns back starts from trained weights: this share of a fit's epochs is enough.
 _WAY_BACK_EPOCHS = 1 / 3
 
@@ -74,6 +78,7 @@ class Settings:
     lambda_max: Any = field(metadata=_OWN)
     lambda_schedule: Schedule
     target_information: float = field(metadata=_OWN)
+    target_label_weight: Any = field(metadata=_OWN)
     domain_label_smoothing: float
     label_shift: Any = field(metadata=_OWN)
     optimizer: Any
@@ -114,6 +119,7 @@ class Settings:
             lambda_max=_lambda_or_candidates(classifier.lambda_max),
             lambda_schedule=lambda_schedule(classifier.lambda_schedule),
             target_information=float(classifier.target_information),
+            target_label_weight=classifier.target_label_weight,
             domain_label_smoothing=classifier.domain_label_smoothing,
             label_shift=_given_shares(classifier.label_shift, data.classes),
             optimizer=classifier.optimizer,
@@ -236,6 +242,16 @@ def batch_size_for(settings: Settings, n_rows: int, total_rows: int | None = Non
     if is_auto(settings.batch_size):
         return _auto_batch_size(passes(settings) * n_rows if total_rows is None else total_rows)
     return int(settings.batch_size)
+
+
+def few_share(settings: Settings, data: TrainingData) -> float:
+    """Return the share of the label loss that the labelled target rows of a record have."""
+    n_labelled = len(data.labelled_target)
+    if not n_labelled:
+        return 0.0
+    if is_auto(settings.target_label_weight):
+        return n_labelled / (n_labelled + _LABELS_WORTH_THE_SOURCE)
+    return float(settings.target_label_weight)
 
 
 def n_steps(settings: Settings, n_rows: int) -> int:

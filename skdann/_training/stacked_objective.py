@@ -145,24 +145,28 @@ class StackedObjective:
         strengths : Strengths of k networks
         """
         # The way forwards. Rows are (k, n, width), and logits (k, n_logits, n): see `_StackedPart`.
-        n_source = batch.y.shape[1]
+        n_labelled, n_few = batch.y.shape[1], batch.n_few
         embedding = self._features.forward(batch.X, self._label_dropout)  # (k, n, n_embedding)
-        labelled = embedding if self._label_target else embedding[:, :n_source]
+        labelled = embedding if self._label_target else embedding[:, :n_labelled]
         all_label_logits = self._label.forward(labelled, self._label_dropout)  # in columns
-        label_logits = all_label_logits[:, :, :n_source]
-        domain_inputs, probability = self._conditioned(embedding, all_label_logits)
+        label_logits = all_label_logits[:, :, :n_labelled]
+        domain_inputs, probability = self._conditioned(
+            embedding[:, n_few:], all_label_logits[:, :, n_few:]
+        )
         domain_logits = self._domain.forward(domain_inputs, self._domain_dropout)
         # The way back: the domain loss through the domain classifier and the reversal layer ...
         gradient = self._domain.backward(self._domain_gradient(domain_logits, batch))
         if self._conditioning is not None:
             gradient = self._conditioning.backward_to_embedding(gradient, probability)
         gradient.mul_(strengths.reversal.neg().view(-1, 1, 1))  # times -lambda of each network
+        if n_few:  # the domain loss has no rows in front
+            gradient = nn.functional.pad(gradient, (0, 0, n_few, 0))
         # ... plus the label loss, for source rows and, with an information term, target rows.
         of_label = _label_gradient(label_logits, batch)
         if self._label_target:
-            of_target = self._target_gradient(all_label_logits[:, :, n_source:], strengths)
+            of_target = self._target_gradient(all_label_logits[:, :, n_labelled:], strengths)
             of_label = torch.cat([of_label, of_target], dim=2)
-        # Source rows come first, so the label's gradient belongs to the first rows.
+        # Labelled rows come first, so the label's gradient belongs to the first rows.
         gradient[:, : of_label.shape[2]].add_(self._label.backward(of_label))
         self._features.backward(gradient, to_inputs=False)
         return Logits(label_logits.mT, domain_logits.mT)
@@ -174,10 +178,10 @@ class StackedObjective:
         With target rows the domain classifier learns too, from an embedding that it can't
         change.
         """
-        # Source rows only, so that the label path and its dropout are the same with and without
+        # Labelled rows only, so that the label path and its dropout are the same with and without
         # target rows.
-        source = _first_rows(batch.X, batch.y.shape[1])
-        embedding = self._features.forward(source, self._label_dropout)
+        labelled = _first_rows(batch.X, batch.y.shape[1])
+        embedding = self._features.forward(labelled, self._label_dropout)
         label_logits = self._label.forward(embedding, self._label_dropout)
         self._features.backward(
             self._label.backward(_label_gradient(label_logits, batch)), to_inputs=False
@@ -185,7 +189,7 @@ class StackedObjective:
         if batch.domain is None:
             return Logits(label_logits.mT, None)
         # All rows again, without dropout and without a way back to the features.
-        embedding = self._features.forward(batch.X, None)
+        embedding = self._features.forward(batch.X, None)[:, batch.n_few :]
         if self._conditioning is not None:
             embedding, _ = self._conditioned(embedding, self._label.forward(embedding, None))
         domain_logits = self._domain.forward(embedding, self._domain_dropout)

@@ -86,7 +86,7 @@ class BatchScaling:
 
     def _statistics(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return shift and factor for a batch: the source's alone if it has no target rows."""
-        if batch.domain is None:
+        if batch.domain is None and not batch.n_few:
             return self._shift[:, :1], self._factor[:, :1]
         return self._shift, self._factor
 
@@ -99,7 +99,9 @@ class BatchScaling:
             _, factors = self._statistics(batch)
             limits = self._highest.flatten().tolist()
             parts = zip(rows, factors, limits, strict=True)
-            rows = [one.scaled(factor, limit) for one, factor, limit in parts]
+            n_few = batch.n_few
+            sizes = n_few, batch.y.shape[1] - n_few
+            rows = [one.scaled(factor, limit, *sizes) for one, factor, limit in parts]
         return [rows[i] for i in self._scaled_slots.tolist()]
 
     def _scaled(self, X: Tensor, batch: Batch) -> Tensor:
@@ -108,13 +110,12 @@ class BatchScaling:
         # Shapes: X (n_slots, n, *row_shape), shift and factor (n_slots, n_codes, *row_shape).
         if n_codes == 1:
             out = torch.sub(X, shift).mul_(factor)
-        elif n_codes == 2:  # the first half of the rows is the source's, the second the target's
+        elif n_codes == 2 and not batch.n_few:  # the first half of the rows is the source's, the second the target's
             halves = X.unflatten(1, (2, -1))
             out = torch.sub(halves, shift.unsqueeze(2)).mul_(factor.unsqueeze(2)).view_as(X)
         else:
-            assert batch.domain is not None
             # Networks that share rows share their domains: those of the first one will do.
-            domain = batch.domain[self._first_networks]
+            domain = _domains_of_all_rows(batch)[self._first_networks]
             slot = torch.arange(len(X), device=X.device)[:, None]
             out = (X - shift[slot, domain]).mul_(factor[slot, domain])
         return out.clamp_(self._lowest, self._highest)
@@ -141,7 +142,7 @@ def rows_scaled_beforehand(
     first = batches[0]
     n_source = len(first.data.y_source)
     codes = np.zeros(n_source, dtype=np.int64)
-    if first.has_target:
+    if first.has_target or first.n_few:
         codes = np.concatenate([codes, first.data.target_domain])
     shape = len(batches), len(codes), *first.data.row_shape
     if 4 * math.prod(shape) > _BEFOREHAND_BYTES:
@@ -150,6 +151,14 @@ def rows_scaled_beforehand(
     first.write_all(rows)
     domain = torch.from_numpy(codes).to(rows.device)
     return torch.stack([rows if one is None else one(rows, domain) for one in scalings])
+
+
+def _domains_of_all_rows(batch: Batch) -> Tensor:
+    """Return the domain of each row of a batch, (k, n)."""
+    domain = batch.domain
+    if domain is None:  # no target rows behind the source rows
+        domain = torch.zeros_like(batch.y[:, batch.n_few :])
+    return domain if batch.few_domain is None else torch.cat([batch.few_domain, domain], dim=1)
 
 
 def _key(scaling: InputScaling | None) -> Hashable:
