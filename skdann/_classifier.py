@@ -737,6 +737,7 @@ of these, default="auto"
             fitted |= {"adapted_": chosen.adapted, "verdict_": chosen.verdict}
             if chosen.cv_results is not None:
                 fitted["cv_results_"] = chosen.cv_results
+            fitted["target_accuracy_"] = chosen.target_accuracy
         stale = {"feature_names_in_"} | (set() if keep else {"adapted_", "verdict_", "cv_results_"})
         for name in stale - fitted.keys():
             self.__dict__.pop(name, None)

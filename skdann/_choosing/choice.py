@@ -8,10 +8,21 @@ import numpy as np
 from skdann._choosing import gain_model
 from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import cross_fit, expected_work
+from skdann._choosing.label_evidence import (
+    AccuracyEstimate,
+    estimated_accuracy,
+    hidden_in_folds,
+)
 from skdann._choosing.remarks import remarks_on
 from skdann._choosing.results_table import cv_results, in_words
 from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool, with_finalists
-from skdann._choosing.signals import Signals, mean_prediction, pool_signals, with_later_fold
+from skdann._choosing.signals import (
+    Signals,
+    mean_prediction,
+    pool_signals,
+    with_labels,
+    with_later_fold,
+)
 from skdann._choosing.verdict import verdict_by_signal, verdict_of
 from skdann._choosing.workers import Workers
 from skdann._data.record import compact, selected_rows
@@ -106,6 +117,7 @@ class Chosen(NamedTuple):
     adapted: bool
     verdict: str
     cv_results: dict | None = None
+    target_accuracy: AccuracyEstimate | None = None
 
 
 def safe_choice(settings, data, layers=None, workers=None):
@@ -136,6 +148,7 @@ def safe_choice(settings, data, layers=None, workers=None):
         unit = "rows" if data.groups is None else "groups"
         verdict = f"No class has two source {unit}: nothing can be chosen, and nothing is adapted."
         return Chosen(pool.settings[0], False, verdict)
+    hidden = hidden_in_folds(data, len(folds), generator)
     single = pool.single()
     workers = Workers() if workers is None else workers
     progress = workers.progress
@@ -152,14 +165,21 @@ def safe_choice(settings, data, layers=None, workers=None):
         progress.begin(f"{len(which)} candidates, fold {stage + 1} of at most {len(folds)}")
         progress.expect(work(trained.settings) - expected[stage])
         expected[stage] = 0
-        fold = folds[stage]
-        return [one for (one,) in cross_fit(trained.settings, data, [fold], layers, workers)]
+        at = slice(stage, stage + 1)
+        found = cross_fit(trained.settings, data, folds[at], layers, workers, hidden[at])
+        return [one for (one,) in found]
 
     judged, signals, choice = in_stages(data, folds, pool.names(), fit)
     progress.expect(-expected[1])  # where nobody could win, one stage is enough
     judged = _with_remarks(judged, data, folds)
     table = cv_results(pool.params, signals, choice)
-    return Chosen(pool.settings[choice.index], choice.index != 0, judged.verdict, table)
+    return Chosen(
+        pool.settings[choice.index],
+        choice.index != 0,
+        judged.verdict,
+        table,
+        target_accuracy(judged.signals),
+    )
 
 
 def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
@@ -193,8 +213,10 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     judged = _judged(results, data, folds[:1], candidates, model)
     expected = judged.choice.expected
     order = np.argsort(-expected, kind="stable")
-    hopeful = [int(i) for i in order if expected[i] > gain_model.HOPELESS_GAIN]
-    if not hopeful or len(folds) == 1:
+    least = gain_model.HOPELESS_GAIN * judged.choice.doubt
+    hopeful = [int(i) for i in order if expected[i] > least[i]]
+    labelled = judged.signals.hits is not None  # half of the labels are still to be used
+    if len(folds) == 1 or not (hopeful or labelled):
         return judged, judged.signals, judged.choice
     finalists = [0, *hopeful[:_MOST_FINALISTS]]
     again = calibrated([[one] for one in fit(finalists, 1)], data, folds[1:])
@@ -205,6 +227,28 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     last = _judged(results, data, folds, names, model, pool_means=[pool_mean, pool_mean])
     signals = with_later_fold(judged.signals, last.signals, finalists)
     return last, signals, with_finalists(judged.choice, last.choice, finalists)
+
+
+def target_accuracy(signals, model=gain_model.LEARNED):
+    """Return the `AccuracyEstimate` of what is chosen among candidates, or None without labels.
+
+    The labels that were hidden in a fold judge what is chosen without them: a choice that has
+    seen them would look better than it is.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of candidates that were trained in all folds.
+    model : GainModel, default=LEARNED
+    """
+    if signals.hits is None:
+        return None
+    judged = []
+    for fold, hits in enumerate(signals.hits):
+        others = [one for i, one in enumerate(signals.hits) if i != fold]
+        without = with_labels(signals, others)
+        judged.append(hits[choose_from_pool(without, model).index])
+    return estimated_accuracy(np.concatenate(judged))
 
 
 def judged_in_folds(pool, data, folds, scoring="safe", workers=None):
@@ -223,7 +267,9 @@ def judged_in_folds(pool, data, folds, scoring="safe", workers=None):
     workers : Workers, default=None
         Where the candidates are trained; None is this process.
     """
-    raw, names = cross_fit(pool.settings, data, folds, workers=workers), pool.names()
+    hidden = hidden_in_folds(data, len(folds), np.random.default_rng(pool.settings[0].seed))
+    raw = cross_fit(pool.settings, data, folds, workers=workers, hidden=hidden)
+    names = pool.names()
     results, signals = calibrated(raw, data, folds), pool_signals(raw, data, folds)
     if scoring == "safe":
         judged = _judged(results, data, folds, names)._replace(signals=signals)
@@ -263,6 +309,7 @@ def _enough_rows(data, generator):
             source[rows[: max(_N_FOLDS, round(len(rows) * _MOST_ROWS / n_source))]] = True
     if n_target > _MOST_ROWS:
         target[generator.permutation(n_target)[_MOST_ROWS:]] = False
+        target[data.labelled_target] = True
     return compact(selected_rows(data, source, target), _COPIED_BYTES)
 
 

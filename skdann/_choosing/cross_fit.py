@@ -35,11 +35,14 @@ class FoldResult:
     reverse_proba : ndarray of shape (n_held_out, n_classes)
         Of the source rows held out, by the network that learned from the target's predicted
         labels and adapted back.
+    hidden : int64 ndarray, default=None
+        Positions of the target rows whose labels were hidden; None where none is known.
     """
 
     source_proba: np.ndarray
     target_proba: np.ndarray
     reverse_proba: np.ndarray
+    hidden: np.ndarray | None = None
 
 
 @dataclass
@@ -52,7 +55,7 @@ class _Trial:
     back: object = None  # Trained; None if it had nothing to learn from
 
 
-def cross_fit(candidates, data, folds, layers=None, workers=None):
+def cross_fit(candidates, data, folds, layers=None, workers=None, hidden=None):
     """Return the results of all candidates in all folds, a list of folds for each candidate.
 
     Parameters
@@ -66,18 +69,22 @@ def cross_fit(candidates, data, folds, layers=None, workers=None):
         Where what is computed for the rows is kept, for later calls.
     workers : Workers, default=None
         Where the candidates are trained; None is this process.
+    hidden : list of int64 ndarrays, default=None
+        For each fold the target rows whose labels are hidden; None hides none.
     """
+    hidden = [None] * len(folds) if hidden is None else hidden
     layers = InputLayers() if layers is None else layers
     workers = Workers() if workers is None else workers
     candidates = [one.unobserved() for one in candidates]
     groups = _groups(candidates)
     tasks = []
-    for train, held_out in folds:
+    for (train, held_out), rows in zip(folds, hidden, strict=True):
         record = training_fold(data, train)  # one object: what has equal rows can share them
+        record = record if rows is None else record.without_labels(rows)
         settings = with_known_shares(candidates, [record] * len(candidates))
         for group in groups:
             own = [settings[i] for i in group]
-            tasks.append(_FoldTask(own, data, record, held_out, layers))
+            tasks.append(_FoldTask(own, data, record, held_out, layers, rows))
     done = iter(workers.results(tasks))
     results = [[] for _ in candidates]
     for _ in folds:
@@ -127,6 +134,8 @@ class _FoldTask:
     held_out : int64 ndarray
         Positions among the source rows of all rows.
     layers : InputLayers
+    hidden : int64 ndarray or None
+        Positions of the target rows whose labels are hidden.
     """
 
     candidates: list
@@ -134,6 +143,7 @@ class _FoldTask:
     record: TrainingData
     held_out: np.ndarray
     layers: InputLayers
+    hidden: np.ndarray | None = None
 
     @property
     def work(self):
@@ -158,6 +168,7 @@ class _FoldTask:
         data, record = self.data, self.record
         known = self.layers.known(record, [one.input_scaling for one in self.candidates])
         rest = [replace(one, X_source=None, X_target=None) for one in (data, record)]
+        known = (known, self.hidden)
         arguments = self.candidates, *rest, self.held_out, known, data.X_source, data.X_target
         return _in_another_process, arguments
 
@@ -217,13 +228,15 @@ class _FoldTask:
             source_proba=class_probabilities(trial.there.net, data.X_source, rows, 0),
             target_proba=trial.target_proba,
             reverse_proba=reverse_proba,
+            hidden=self.hidden,
         )
 
 
 def _in_another_process(candidates, data, record, held_out, known, X_source, X_target):
     data, record = (replace(one, X_source=X_source, X_target=X_target) for one in (data, record))
-    layers = InputLayers.knowing(record, *known)
-    return _FoldTask(candidates, data, record, held_out, layers)()
+    layers, hidden = known
+    layers = InputLayers.knowing(record, *layers)
+    return _FoldTask(candidates, data, record, held_out, layers, hidden)()
 
 
 def _reversed_record(data, held_out):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skdann._choosing import gain_model
+from skdann._choosing.label_evidence import weighed
 from skdann._choosing.signals import put
 
 
@@ -24,6 +25,8 @@ class Choice:
     expected, bound : ndarray of shape (n_candidates,), or None
         Gain in target accuracy that is expected, and its lower bound; see `gain_model`. None where
         another score chose.
+    doubt : ndarray of shape (n_candidates,), or None
+        How unsure the gain is, as a share of what it would be without target labels.
     """
 
     ranking: list
@@ -31,6 +34,7 @@ class Choice:
     score: np.ndarray
     expected: np.ndarray = None
     bound: np.ndarray = None
+    doubt: np.ndarray = None
 
     @property
     def index(self):
@@ -41,10 +45,16 @@ class Choice:
 def choose_from_pool(signals, model=gain_model.LEARNED):
     """Return the `Choice` among the candidates of a pool; the first is the baseline."""
     pieces = gain_model.evidence(signals)
-    expected, bound = model.expected_gain(pieces), model.lower_bound(pieces)
-    passes = (expected > gain_model.LEAST_GAIN) & (bound > gain_model.LEAST_BOUND)
+    expected, bound, doubt = weighed(
+        model.expected_gain(pieces),
+        model.lower_bound(pieces),
+        signals.gains.get("target_accuracy"),
+        signals.errors.get("target_accuracy"),
+    )
+    # Who is surer of a gain may act on a smaller one.
+    passes = (expected > gain_model.LEAST_GAIN * doubt) & (bound > gain_model.LEAST_BOUND * doubt)
     passes[0] = False
-    return Choice(_ranked(expected, passes, baseline=0), passes, expected, expected, bound)
+    return Choice(_ranked(expected, passes, baseline=0), passes, expected, expected, bound, doubt)
 
 
 def with_finalists(first, last, which):
@@ -59,12 +69,12 @@ def with_finalists(first, last, which):
     which : list of int
         Which they are.
     """
-    score, expected, bound = (
+    figures = (
         put(getattr(first, name), which, getattr(last, name))
-        for name in ("score", "expected", "bound")
+        for name in ("score", "expected", "bound", "doubt")
     )
     passes = put(np.zeros_like(first.passes), which, last.passes)
-    return Choice([which[i] for i in last.ranking], passes, score, expected, bound)
+    return Choice([which[i] for i in last.ranking], passes, *figures)
 
 
 def choose_by_signal(signals, name):

@@ -1,9 +1,11 @@
-"""Signals: figures that speak for or against each candidate, without target labels."""
+"""Signals: figures that speak for or against each candidate, and what a few target labels say."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import entr
+
+from skdann._choosing.label_evidence import gains_of, hits_of
 
 SIGNALS = (
     *("reverse_validation", "reverse_probability", "source_accuracy"),
@@ -14,7 +16,7 @@ _ON_SOURCE = SIGNALS[:3]  # means over source rows held out; the others are over
 
 @dataclass(frozen=True)
 class Signals:
-    """What is known about the candidates of a pool without target labels; more is better.
+    """What is known about the candidates of a pool; more is better.
 
     Attributes
     ----------
@@ -23,14 +25,17 @@ class Signals:
         ``reverse_probability``, the mean probability that the reverse network gives the true
         label; ``info_max`` and ``confidence``, minus the mean entropy, in nats; ``agreement``, the
         probability that a candidate and the pool's mean, each drawing a label for a target row,
-        draw the same.
+        draw the same; ``target_accuracy`` on hidden labels, if there are any.
     gains, errors : dict of ndarrays of shape (n_candidates,)
         Mean over the rows minus the first candidate's, and the standard error of that.
+    hits : list of float ndarrays of shape (n_candidates, n_hidden), or None
+        For each fold which hidden labels were predicted; None without labels.
     """
 
     of_fold: dict
     gains: dict
     errors: dict
+    hits: list | None = None
 
 
 def pool_signals(results, data, folds, pool_means=None):
@@ -62,7 +67,22 @@ def pool_signals(results, data, folds, pool_means=None):
         over_first = together - together[0]  # paired with the baseline, row by row
         gains[name] = over_first.mean(axis=1)
         errors[name] = over_first.std(axis=1) / np.sqrt(over_first.shape[1])
-    return Signals(of_fold, gains, errors)
+    return with_labels(Signals(of_fold, gains, errors), hits_of(results, data))
+
+
+def with_labels(signals, hits):
+    """Return the signals with what hidden labels say; `hits` is None, or as in `Signals`."""
+    if hits is None:
+        return signals
+    name = "target_accuracy"
+    means = np.stack([one.mean(axis=1) if one.size else one.sum(axis=1) for one in hits], axis=1)
+    gains, errors = gains_of(hits)
+    return Signals(
+        {**signals.of_fold, name: means},
+        {**signals.gains, name: gains},
+        {**signals.errors, name: errors},
+        hits,
+    )
 
 
 def with_later_fold(first, later, which):
@@ -90,7 +110,15 @@ def with_later_fold(first, later, which):
         of_fold,
         {name: put(values, which, later.gains[name]) for name, values in first.gains.items()},
         {name: put(values, which, later.errors[name]) for name, values in first.errors.items()},
+        None if first.hits is None else [*first.hits, _hits_of_some(later.hits[-1], which, first)],
     )
+
+
+def _hits_of_some(hits, which, all_candidates):
+    """Return hits of some candidates as those of all, NaN for the others."""
+    everyone = np.full((len(all_candidates.hits[0]), hits.shape[1]), np.nan)
+    everyone[which] = hits
+    return everyone
 
 
 def put(values, which, others):

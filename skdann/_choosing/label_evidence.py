@@ -1,0 +1,135 @@
+"""Evidence of target labels: what a few known ones say about each candidate.
+
+A label judges only networks that were trained without it. In each fold of a choice some of the
+labels are hidden, and each label is hidden in one fold. So labels cost no fit of their own.
+
+What the labels say is joined with what the signals say as two measurements of one quantity, the
+gain in target accuracy: each counts by the inverse of its variance. Few labels move the expected
+gain a little, and many decide.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binomtest, norm
+
+# Before any label is seen, candidate and baseline are taken to disagree on this share of the rows,
+# and that is worth as many rows as this.
+_DISAGREEMENT, _WORTH = 0.1, 4
+
+# The lower bound of `GainModel` is passed by nine of ten candidates: so many deviations below.
+_DEVIATIONS = norm.ppf(0.9)
+
+# What signals say about a gain has at least this standard deviation, whatever their bound.
+_LEAST_DEVIATION = 0.02
+
+# How often the interval of the estimated accuracy holds the true one.
+CONFIDENCE = 0.9
+
+
+class Weighed(NamedTuple):
+    """What is expected of each candidate after labels were seen, arrays of shape (n_candidates,).
+
+    Attributes
+    ----------
+    expected, bound : ndarray
+        As in `GainModel`.
+    doubt : ndarray
+        Standard deviation of the gain, as a share of what it was without labels; 1 without.
+    """
+
+    expected: np.ndarray
+    bound: np.ndarray
+    doubt: np.ndarray
+
+
+class AccuracyEstimate(NamedTuple):
+    """Target accuracy as far as the labels tell, with an interval of 90 % confidence."""
+
+    accuracy: float
+    low: float
+    high: float
+    n_labels: int
+
+
+def hidden_in_folds(data, n_folds, generator):
+    """Return for each fold the target rows whose labels are hidden, by their positions.
+
+    Without two labels nothing is hidden. Labels of a class are shared out evenly.
+    """
+    labelled = data.labelled_target
+    if len(labelled) < 2 or n_folds < 2:
+        return [labelled[:0]] * n_folds
+    order = generator.permutation(labelled)
+    order = order[np.argsort(data.y_target[order], kind="stable")]
+    return [np.sort(order[fold::n_folds]) for fold in range(n_folds)]
+
+
+def hits_of(results, data):
+    """Return for each fold which hidden labels each candidate predicted, or None.
+
+    Parameters
+    ----------
+    results : list of lists of FoldResult
+        Of each candidate in each fold.
+    data : TrainingData
+
+    Returns
+    -------
+    list of float ndarrays of shape (n_candidates, n_hidden), or None
+        None where no label was hidden.
+    """
+    hidden = [one.hidden for one in results[0]]
+    if data.y_target is None or not any(rows is not None and len(rows) for rows in hidden):
+        return None
+    hits = []
+    for fold, rows in enumerate(hidden):
+        codes = [of[fold].target_proba[rows].argmax(axis=1) for of in results]
+        hits.append((np.stack(codes) == data.y_target[rows]).astype(np.float64))
+    return hits
+
+
+def gains_of(hits):
+    """Return gain in accuracy over the first candidate, and its standard error, of each candidate.
+
+    Parameters
+    ----------
+    hits : list of ndarrays of shape (n_candidates, n_hidden)
+        NaN in folds that a candidate was not trained in.
+    """
+    together = np.concatenate(hits, axis=1)
+    over_first = together - together[0]
+    n_labels = (~np.isnan(over_first)).sum(axis=1)
+    gains = np.nansum(over_first, axis=1) / np.maximum(n_labels, 1)
+    # A few labels on which both are equally right do not show that they always are.
+    spread = np.nansum(over_first**2, axis=1) + _WORTH * _DISAGREEMENT
+    variance = spread / (n_labels + _WORTH)
+    return gains, np.sqrt(variance / np.maximum(n_labels, 1e-9))
+
+
+def weighed(expected, bound, gains, errors):
+    """Return what signals and labels say together.
+
+    Parameters
+    ----------
+    expected, bound : ndarray of shape (n_candidates,)
+        Of the signals, see `GainModel`.
+    gains, errors : ndarray of shape (n_candidates,), or None
+        Of the labels, see `gains_of`; None without labels.
+    """
+    if gains is None:
+        return Weighed(expected, bound, np.ones_like(expected))
+    deviation = np.maximum((expected - bound) / _DEVIATIONS, _LEAST_DEVIATION)
+    of_signals, of_labels = deviation**-2.0, errors**-2.0
+    both = (of_signals * expected + of_labels * gains) / (of_signals + of_labels)
+    left = (of_signals + of_labels) ** -0.5
+    return Weighed(both, both - _DEVIATIONS * left, left / deviation)
+
+
+def estimated_accuracy(hits):
+    """Return the `AccuracyEstimate` for a 0 or 1 for each label; None without labels."""
+    if not len(hits):
+        return None
+    n_hits = int(np.sum(hits))
+    interval = binomtest(n_hits, len(hits)).proportion_ci(CONFIDENCE, method="wilson")
+    return AccuracyEstimate(n_hits / len(hits), interval.low, interval.high, len(hits))
