@@ -387,7 +387,12 @@ of these, default="auto"
 
     _recognition: Any = None  # of source rows, if the networks scale them apart
 
-    __metadata_request__fit = {"X_tgt": True, "y_tgt": True, "groups": True}
+    __metadata_request__fit = {
+        "X_tgt": True,
+        "y_tgt": True,
+        "source_domain": True,
+        "groups": True,
+    }
     __metadata_request__partial_fit = {"X_tgt": True, "y_tgt": True}
 
     _parameter_constraints = {
@@ -526,6 +531,7 @@ of these, default="auto"
         *,
         sample_weight: ArrayLike | None = None,
         y_tgt: TargetLabels | None = None,
+        source_domain: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
         """Fit to labelled source rows and target rows, of which some may have labels.
@@ -547,6 +553,11 @@ of these, default="auto"
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of target rows, as far as they are known. Other rows have None, NaN, NA, or -1
             where -1 is no label in `y`. For a tuple of targets, a tuple with an element for each.
+
+        source_domain : array-like of shape (n_source,), default=None
+            Where each source row is from, such as a hospital or a year: the domain classifier
+            tells the sources apart too, and each is scaled by itself where the target is. None
+            means one source.
 
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in the label loss and in the domain loss.
@@ -574,7 +585,9 @@ of these, default="auto"
         # 1. Rows and labels to a record; parameters to a value.
         earlier = self._trained if self.warm_start and hasattr(self, "_trained") else None
         classes = None if earlier is None else self.classes_
-        data = read_record(self, X, y, X_tgt, sample_weight, groups, y_tgt, classes=classes)
+        data = read_record(
+            self, X, y, X_tgt, sample_weight, groups, y_tgt, source_domain, classes=classes
+        )
         settings, start = Settings.of(self, data), None
         if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
@@ -808,7 +821,17 @@ of these, default="auto"
 
 
 def read_record(
-    classifier, X, y, X_tgt, sample_weight, groups=None, y_tgt=None, *, classes=None, of=None
+    classifier,
+    X,
+    y,
+    X_tgt,
+    sample_weight,
+    groups=None,
+    y_tgt=None,
+    source_domain=None,
+    *,
+    classes=None,
+    of=None,
 ):
     """Return the record of a classifier's input, with the warnings that it deserves.
 
@@ -816,7 +839,7 @@ def read_record(
     ----------
     classifier : DANNClassifier
         Whose parameters say how to read.
-    X, y, X_tgt, sample_weight, groups, y_tgt : as in `DANNClassifier.fit`
+    X, y, X_tgt, sample_weight, groups, y_tgt, source_domain : as in `DANNClassifier.fit`
     classes : array-like, default=None
         All labels, where `y` may hold only some of them.
     of : estimator, default=None
@@ -832,6 +855,7 @@ def read_record(
         classes=classes,
         groups=groups,
         y_tgt=y_tgt,
+        source_domain=source_domain,
         allow_nd=classifier.feature_extractor is not None,
     )
     given = isinstance(classifier.lambda_max, numbers.Real)
@@ -856,14 +880,15 @@ def _recognition_for(net, data):
     """Return what recognises source rows, if the networks scale them differently, or None."""
     scalings = [network.input_scaling for network in net.members_]
     apart = any(scaling is not None and scaling.tells_domains_apart for scaling in scalings)
-    return fit_recognition(data) if apart else None
+    # It knows one source. Rows of several count as target rows, unless the caller says otherwise.
+    return fit_recognition(data) if apart and data.source_domain is None else None
 
 
 def _rows_seen(data, before):
     """Return the numbers of rows of the source and of each target, with those of chunks before."""
     n_rows = [len(data.y_source)]
     if data.X_target is not None:
-        n_rows += np.bincount(data.target_domain, minlength=data.n_domains)[1:].tolist()
+        n_rows += np.bincount(data.target_domain)[1:].tolist()
     return [sum(both) for both in zip_longest(n_rows, before, fillvalue=0)]
 
 

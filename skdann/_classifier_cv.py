@@ -27,7 +27,7 @@ from skdann._training.fit_together import fit_together, joined, work_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings, usual_scalings
 from skdann._training.share_estimates import with_known_shares
-from skdann._typing import RandomState, Rows, Targets, checks_parameters
+from skdann._typing import RandomState, Rows, TargetLabels, Targets, checks_parameters
 
 # Parameters that say how rows are read, or how fits follow each other: the same for all candidates.
 _NOT_CANDIDATES = {
@@ -200,7 +200,12 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     lambda_path_: dict[str, NDArray[Any]]
     n_splits_: int
 
-    __metadata_request__fit = {"X_tgt": True, "groups": True}
+    __metadata_request__fit = {
+        "X_tgt": True,
+        "y_tgt": True,
+        "source_domain": True,
+        "groups": True,
+    }
 
     _parameter_constraints = {
         "lambdas": ["array-like"],
@@ -257,6 +262,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         X_tgt: Targets | None = None,
         *,
         sample_weight: ArrayLike | None = None,
+        y_tgt: TargetLabels | None = None,
+        source_domain: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
         """Choose among the candidates and fit what was chosen.
@@ -272,6 +279,13 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         X_tgt : array-like of shape (n_target, n_features) or tuple of such, default=None
             Target rows, of any type that `X` may have and with its columns; a tuple has one
             element per target domain. They are in every fit.
+
+        y_tgt : array-like of shape (n_target,) or tuple of such, default=None
+            Labels of target rows, as far as they are known; see `DANNClassifier.fit`. In each fold
+            some of them are hidden, and judge the candidates.
+
+        source_domain : array-like of shape (n_source,), default=None
+            Where each source row is from; see `DANNClassifier.fit`.
 
         sample_weight : array-like of shape (n_source,), default=None
             Weights >= 0 of the source rows, in every fit and in the accuracy on rows held out.
@@ -290,7 +304,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             For unusable input, naming the argument and the cure.
         """
         template = self._template()
-        data = read_record(template, X, y, X_tgt, sample_weight, groups, of=self)
+        data = read_record(
+            template, X, y, X_tgt, sample_weight, groups, y_tgt, source_domain, of=self
+        )
         pool = self._pool(template, data)
         with Progress(bool(self.verbose or template.verbose), type(self).__name__) as progress:
             return self._fit(template, pool, data, y, progress)
@@ -306,14 +322,16 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             progress.expect(n_folds * expected_work(pool.settings, n_source, n_target))
             progress.begin(f"{len(pool.settings)} candidates, {n_folds} folds")
             workers = Workers(self.n_jobs, progress)
-            _, signals, choice, verdict = judged_in_folds(pool, data, folds, self.scoring, workers)
+            judged = judged_in_folds(pool, data, folds, self.scoring, workers)
+            signals, choice = judged.signals, judged.choice
             ranking = choice.ranking
             found = {
                 "adapted_": choice.index != 0,
-                "verdict_": verdict,
+                "verdict_": judged.verdict,
                 "cv_results_": cv_results(pool.params, signals, choice),
                 "lambda_path_": lambda_path(pool.params, signals.of_fold, choice.index),
                 "n_splits_": len(folds),
+                "target_accuracy_": judged.target_accuracy,
             }
         settings = [pool.settings[i] for i in ranking]
         if self.refit == "best":

@@ -99,12 +99,15 @@ class Judged(NamedTuple):
     signals : Signals
     choice : Choice
     verdict : str
+    target_accuracy : AccuracyEstimate or None
+        Of the chosen candidate, by target labels; None without any.
     """
 
     results: list
     signals: Signals
     choice: Choice
     verdict: str
+    target_accuracy: AccuracyEstimate | None = None
 
 
 class Chosen(NamedTuple):
@@ -178,7 +181,7 @@ def safe_choice(settings, data, layers=None, workers=None):
         choice.index != 0,
         judged.verdict,
         table,
-        target_accuracy(judged.signals),
+        judged.target_accuracy,
     )
 
 
@@ -229,28 +232,6 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     return last, signals, with_finalists(judged.choice, last.choice, finalists)
 
 
-def target_accuracy(signals, model=gain_model.LEARNED):
-    """Return the `AccuracyEstimate` of what is chosen among candidates, or None without labels.
-
-    The labels that were hidden in a fold judge what is chosen without them: a choice that has
-    seen them would look better than it is.
-
-    Parameters
-    ----------
-    signals : Signals
-        Of candidates that were trained in all folds.
-    model : GainModel, default=LEARNED
-    """
-    if signals.hits is None:
-        return None
-    judged = []
-    for fold, hits in enumerate(signals.hits):
-        others = [one for i, one in enumerate(signals.hits) if i != fold]
-        without = with_labels(signals, others)
-        judged.append(hits[choose_from_pool(without, model).index])
-    return estimated_accuracy(np.concatenate(judged))
-
-
 def judged_in_folds(pool, data, folds, scoring="safe", workers=None):
     """Return the `Judged` candidates of a pool, all of them trained in all folds.
 
@@ -283,8 +264,31 @@ def judged_in_folds(pool, data, folds, scoring="safe", workers=None):
 def _judged(results, data, folds, names, model=gain_model.LEARNED, pool_means=None):
     """Return candidates judged by their evidence; `results` are calibrated."""
     signals = pool_signals(results, data, folds, pool_means)
-    choice = choose_from_pool(signals, model)
-    return Judged(results, signals, choice, verdict_of(choice, signals, names))
+    choice, accuracy = choose_from_pool(signals, model), _target_accuracy(signals, model)
+    verdict = verdict_of(choice, signals, names, accuracy)
+    return Judged(results, signals, choice, verdict, accuracy)
+
+
+def _target_accuracy(signals, model):
+    """Return the `AccuracyEstimate` of what is chosen among candidates, or None without labels.
+
+    The labels that were hidden in a fold judge what is chosen without them: a choice that has
+    seen them would look better than it is.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of candidates that were trained in all folds.
+    model : GainModel
+    """
+    if signals.hits is None:
+        return None
+    judged = []
+    for fold, hits in enumerate(signals.hits):
+        others = [one for i, one in enumerate(signals.hits) if i != fold]
+        without = with_labels(signals, others)
+        judged.append(hits[choose_from_pool(without, model).index])
+    return estimated_accuracy(np.concatenate(judged))
 
 
 def _with_remarks(judged, data, folds):

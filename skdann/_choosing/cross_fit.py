@@ -13,6 +13,7 @@ from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     class_probabilities,
     fit_together,
+    source_probabilities,
     target_probabilities,
     work_of,
 )
@@ -203,7 +204,8 @@ class _FoldTask:
             # labels.
             scaling = used.input_scaling
             if scaling == "balanced":
-                scaling = trial.there.net.members_[0].input_scaling.exchanged()
+                scaling = trial.there.net.members_[0].input_scaling
+                scaling = scaling.exchanged(self.data.further_sources)
             asked = replace(trial.settings, input_scaling=scaling, effort=used.effort)
             settings.append(asked.reversed(n_target, used.batch_size, shares))
             codes = trial.target_proba.argmax(axis=1).astype(np.int64)
@@ -225,7 +227,7 @@ class _FoldTask:
         else:
             reverse_proba = class_probabilities(trial.back.net, data.X_source, rows)
         return FoldResult(
-            source_proba=class_probabilities(trial.there.net, data.X_source, rows, 0),
+            source_proba=source_probabilities(trial.there.net, data, self.held_out),
             target_proba=trial.target_proba,
             reverse_proba=reverse_proba,
             hidden=self.hidden,
@@ -242,6 +244,9 @@ def _in_another_process(candidates, data, record, held_out, known, X_source, X_t
 def _reversed_record(data, held_out):
     """Return the record whose source is the target, with labels to come."""
     rows = at_rows(data.source_rows, held_out)
+    # Each source is a target of its own, in the order of their codes.
+    sources = np.append(0, data.further_sources)
+    codes = np.searchsorted(sources, data.source_codes[held_out])
     return replace(
         data,
         X_source=data.X_target,
@@ -251,7 +256,8 @@ def _reversed_record(data, held_out):
         domain_weight=None,
         X_target=data.X_source,
         target_rows=rows,
-        target_domain=np.ones(len(rows), dtype=np.int64),
+        target_domain=1 + codes,
         y_target=None,
-        n_domains=2,
+        source_domain=None,
+        n_domains=1 + len(sources),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from skdann._choosing import gain_model
 from skdann._choosing.label_evidence import weighed
-from skdann._choosing.signals import put
+from skdann._choosing.signals import ON_LABELS, put
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def choose_from_pool(signals, model=gain_model.LEARNED):
     expected, bound, doubt = weighed(
         model.expected_gain(pieces),
         model.lower_bound(pieces),
-        signals.gains.get("target_accuracy"),
-        signals.errors.get("target_accuracy"),
+        signals.gains.get(ON_LABELS),
+        signals.errors.get(ON_LABELS),
     )
     # Who is surer of a gain may act on a smaller one.
     passes = (expected > gain_model.LEAST_GAIN * doubt) & (bound > gain_model.LEAST_BOUND * doubt)

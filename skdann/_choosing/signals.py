@@ -11,6 +11,7 @@ SIGNALS = (
     *("reverse_validation", "reverse_probability", "source_accuracy"),
     *("info_max", "confidence", "agreement"),
 )
+ON_LABELS = "target_accuracy"  # on hidden target labels, where there are any
 _ON_SOURCE = SIGNALS[:3]  # means over source rows held out; the others are over target rows
 
 
@@ -71,18 +72,20 @@ def pool_signals(results, data, folds, pool_means=None):
 
 
 def with_labels(signals, hits):
-    """Return the signals with what hidden labels say; `hits` is None, or as in `Signals`."""
-    if hits is None:
-        return signals
-    name = "target_accuracy"
-    means = np.stack([one.mean(axis=1) if one.size else one.sum(axis=1) for one in hits], axis=1)
-    gains, errors = gains_of(hits)
-    return Signals(
-        {**signals.of_fold, name: means},
-        {**signals.gains, name: gains},
-        {**signals.errors, name: errors},
-        hits,
-    )
+    """Return the signals with what hidden labels say, in place of what they said before.
+
+    `hits` is as in `Signals`; None, or no fold, takes what they said away.
+    """
+    tables = [
+        {name: values for name, values in table.items() if name != ON_LABELS}
+        for table in (signals.of_fold, signals.gains, signals.errors)
+    ]
+    if not hits:
+        return Signals(*tables)
+    means = np.stack([one.sum(axis=1) / max(one.shape[1], 1) for one in hits], axis=1)
+    for table, values in zip(tables, (means, *gains_of(hits)), strict=True):
+        table[ON_LABELS] = values
+    return Signals(*tables, hits)
 
 
 def with_later_fold(first, later, which):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skdann._choosing import gain_model
+from skdann._choosing.label_evidence import CONFIDENCE
 
 # How a signal's gain is said: what it measures, what it is multiplied by, digits and unit.
 _SAID = {
@@ -14,10 +15,11 @@ _SAID = {
     "reverse_probability": ("the probability that it gives them", (100, 1, " points")),
     "info_max": ("how sure and varied the target predictions are (information)", (1, 2, " nats")),
     "agreement": ("agreement with the mean of all settings", (100, 1, " points")),
+    "target_accuracy": ("accuracy on hidden target labels", (100, 1, " points")),
 }
 
 
-def verdict_of(choice, signals, names):
+def verdict_of(choice, signals, names, accuracy=None):
     """Return what was decided, how sure it is, what came closest, and what to do next, in lines.
 
     Parameters
@@ -27,16 +29,19 @@ def verdict_of(choice, signals, names):
     signals : Signals
     names : list of str
         The candidates as a user would write them; the first is the baseline.
+    accuracy : AccuracyEstimate, default=None
+        Of what was chosen, by target labels.
     """
     best = choice.index
     if best == 0:
-        return "\n".join(_not_adapted(choice, signals, names))
+        return "\n".join([*_not_adapted(choice, signals, names), *_accuracy(accuracy)])
     others = len(choice.ranking) - 1
     return "\n".join(
         [
             f"Adapted: {names[best]} replaces {names[0]}, the network trained on the source alone.",
-            _gain(choice, best),
+            _gain(choice, best, signals),
             *_evidence(signals, best),
+            *_accuracy(accuracy),
             *([f"Other settings that are good enough: {others}."] if others else []),
             "How far to trust this: 'When does it help?' in the user guide.",
         ]
@@ -48,31 +53,48 @@ def _not_adapted(choice, signals, names):
     if len(names) == 1:
         return [stays, "There is no other setting to choose."]
     closest = 1 + int(np.argmax(choice.expected[1:]))
-    if choice.expected[closest] > gain_model.LEAST_GAIN:
-        refused = f"more than {100 * gain_model.LEAST_BOUND:g} in nine of ten cases is needed"
+    least, least_bound = (
+        100 * one * choice.doubt[closest] for one in (gain_model.LEAST_GAIN, gain_model.LEAST_BOUND)
+    )
+    if 100 * choice.expected[closest] > least:
+        refused = f"more than {least_bound:.2g} in nine of ten cases is needed"
     else:
-        refused = f"more than {100 * gain_model.LEAST_GAIN:g} points are needed"
+        refused = f"more than {least:.2g} points are needed"
     return [
         stays,
-        f"{names[closest]} comes closest. {_gain(choice, closest)}",
+        f"{names[closest]} comes closest. {_gain(choice, closest, signals)}",
         f"It was refused because {refused}.",
         *_evidence(signals, closest),
-        "What next: label a few target rows and compare both on them, or adapt all the same, with "
+        "What next: label a few target rows and pass them as y_tgt, or adapt all the same, with "
         f"DANNClassifier({names[closest]}). See 'Not adapted: what now?' in the user guide.",
     ]
 
 
-def _gain(choice, i):
+def _gain(choice, i, signals):
+    how = "without" if signals.hits is None else "with"
     return (
-        "Estimated without target labels, its gain in target accuracy is "
+        f"Estimated {how} target labels, its gain in target accuracy is "
         f"{100 * choice.expected[i]:+.1f} points, and in nine of ten such cases more than "
         f"{100 * choice.bound[i]:+.1f}."
     )
 
 
+def _accuracy(estimate):
+    """Return what the target labels say about the accuracy of what was chosen."""
+    if estimate is None:
+        return []
+    return [
+        f"Target accuracy, by {estimate.n_labels} labels that neither the training nor the choice "
+        f"saw: {estimate.accuracy:.3f}, with {100 * CONFIDENCE:.0f} % confidence between "
+        f"{estimate.low:.3f} and {estimate.high:.3f}."
+    ]
+
+
 def _evidence(signals, i):
     said = ["Evidence, compared with the network trained on the source alone:"]
     for name, (words, (factor, digits, unit)) in _SAID.items():
+        if name not in signals.gains:
+            continue
         gain, error = factor * signals.gains[name][i], factor * signals.errors[name][i]
         said.append(f"- {words}: {gain:+.{digits}f}{unit} (+-{error:.{digits}f})")
     return said

@@ -62,6 +62,35 @@ def balanced_moments(data, code=None):
     return moments
 
 
+def source_moments(data, code, *, balanced):
+    """Return mean and deviation of the rows of one of several sources.
+
+    Parameters
+    ----------
+    data : TrainingData
+    code : int
+        Of the source.
+    balanced : bool
+        Whether its rows are weighed so that its classes have the shares that they have in all
+        sources together.
+
+    Returns
+    -------
+    mean, deviation : float64 ndarray of shape row_shape
+    """
+    y, weight = data.y_source, np.ones(len(data.y_source))
+    if data.domain_weight is not None:
+        weight = data.domain_weight.astype(np.float64)
+    own = np.where(data.source_codes == code, weight, 0.0)
+    if not own.any():  # in a fold without a row of it
+        own = weight
+    elif balanced:
+        of_all, of_own = np.bincount(y, weight), np.bincount(y, own)
+        own = own * np.divide(of_all, of_own, out=np.zeros_like(of_own), where=of_own > 0)[y]
+    at = np.flatnonzero(own)
+    return column_moments(data.X_source, at_rows(data.source_rows, at), own[at])
+
+
 def _row_weights(probabilities, shares):
     """Return weights with which the predicted classes have these shares."""
     predicted = np.maximum(probabilities.mean(axis=0), _LEAST_SHARE)

@@ -220,10 +220,12 @@ class DomainBatches:
         label_weight = _taken(data.label_weight, taken.source, shape)
         domain = domain_weight = few_domain = None
         if taken.target is not None and data.target_domain is not None:
-            # (n_steps, 2 * n_source): the source half is domain 0, then codes of the target rows.
-            domain = np.concatenate(
-                [np.zeros_like(y), data.target_domain[taken.target].reshape(shape)], axis=1
-            )
+            # (n_steps, 2 * n_source): the source half, which is domain 0 unless there are several
+            # sources, then codes of the target rows.
+            of_source = _taken(data.source_domain, taken.source, shape)
+            of_source = np.zeros_like(y) if of_source is None else of_source
+            of_target = data.target_domain[taken.target].reshape(shape)
+            domain = np.concatenate([of_source, of_target], axis=1)
             domain_weight = _taken(data.domain_weight, taken.source, shape)
         if domain_weight is not None:
             # Only source rows can have weights; each target row counts 1.

@@ -22,6 +22,7 @@ from skdann._data.labels import (
     mean_one,
     read_groups,
     read_labels,
+    read_source_domain,
     read_weight,
 )
 from skdann._data.listing import shortened
@@ -42,13 +43,14 @@ def read_training_data(
     classes=None,
     groups=None,
     y_tgt=None,
+    source_domain=None,
     allow_nd=False,
 ):
     """Return the `TrainingData` of one call of `fit` or `partial_fit`, or raise.
 
     Parameters
     ----------
-    X, y, X_tgt, sample_weight, y_tgt : as in `DANNClassifier.fit`
+    X, y, X_tgt, sample_weight, y_tgt, source_domain : as in `DANNClassifier.fit`
     class_weight : as the parameter of `DANNClassifier`
     estimator : DANNClassifier
         For its name in messages.
@@ -65,6 +67,8 @@ def read_training_data(
     all_classes, codes = encode_labels(labels, classes)
     X_target, target_domain = read_targets(X_tgt, X_source, names, estimator, allow_nd=allow_nd)
     weight = read_weight(sample_weight, X_source.shape[0])
+    n_targets = 1 if target_domain is None else int(target_domain[-1])
+    sources = read_source_domain(source_domain, X_source.shape[0], n_targets)
     return TrainingData(
         X_source=X_source,
         y_source=codes,
@@ -72,10 +76,11 @@ def read_training_data(
         domain_weight=mean_one(weight),
         X_target=X_target,
         target_domain=target_domain,
-        n_domains=2 if target_domain is None else 1 + int(target_domain[-1]),
+        n_domains=1 + int(max(n_targets, 0 if sources is None else sources.max())),
         classes=all_classes,
         feature_names=names,
         groups=read_groups(groups, X_source.shape[0]),
+        source_domain=sources,
         y_target=read_target_labels(y_tgt, target_domain, all_classes),
     )
 

@@ -165,33 +165,45 @@ def check_same_classes(classes, known):
         )
 
 
-def read_groups(groups, n_rows):
-    """Return the groups of the source rows as int64 codes, or None."""
+def read_groups(groups, n_rows, name="groups"):
+    """Return the groups of the source rows as int64 codes, or None; `name` is for messages."""
     if groups is None:
         return None
     values = np.asarray(groups)
     if values.ndim != 1:
         raise ValueError(
-            "groups must be one-dimensional, one value for each row of X, got an array of shape "
+            f"{name} must be one-dimensional, one value for each row of X, got an array of shape "
             f"{values.shape}."
         )
     if len(values) != n_rows:
         raise ValueError(
-            f"groups has {len(values)} values, but X has {n_rows} rows: target rows have no groups."
+            f"{name} has {len(values)} values, but X has {n_rows} rows. It has one for each source "
+            "row, and none for target rows."
         )
     missing = missing_values(groups if isinstance(groups, list | tuple) else values)
     if missing.any():
         raise ValueError(
-            f"groups has {int(missing.sum())} missing values, the first in row "
-            f"{int(missing.argmax())}. Give rows without a group a value of their own."
+            f"{name} has {int(missing.sum())} missing values, the first in row "
+            f"{int(missing.argmax())}. Give such rows a value of their own."
         )
     kinds = sorted({type(value).__name__ for value in groups})
     if len(kinds) > 1 and ("str" in kinds or "str_" in kinds):
         raise ValueError(
-            f"groups mixes values that can't be sorted ({', '.join(kinds)}). Make them one type, "
-            "for example with [str(group) for group in groups]."
+            f"{name} mixes values that can't be sorted ({', '.join(kinds)}). Make them one type, "
+            f"for example with [str(value) for value in {name}]."
         )
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def read_source_domain(source_domain, n_rows, n_targets):
+    """Return int64 codes of the source rows' domains: 0, then those behind the targets'; or None.
+
+    None where there is one source. The first source is the first when their names are sorted.
+    """
+    codes = read_groups(source_domain, n_rows, "source_domain")
+    if codes is None or not codes.any():
+        return None
+    return np.where(codes > 0, codes + n_targets, 0)
 
 
 def read_weight(sample_weight, n_rows):

@@ -30,7 +30,8 @@ or DenoisedRows
     target_domain : int64 ndarray of shape (n_target,), or None
         1 for rows of the first target domain, 2 for the second ...; 0 is the source.
     n_domains : int
-        The source and the target domains; at least 2.
+        The source and the target domains; at least 2. Further sources have the codes behind those
+        of the targets.
     classes : ndarray of shape (n_classes,)
         The sorted labels.
     feature_names : ndarray of shape (n_features,) or None
@@ -38,6 +39,8 @@ or DenoisedRows
         Source rows of equal code are held out together or not at all.
     y_target : int64 ndarray of shape (n_target,) or None
         Codes of the target rows, -1 for those without a label; None where no row has one.
+    source_domain : int64 ndarray of shape (n_source,) or None
+        Codes of the domains of the source rows; None where all are of one source, 0.
     """
 
     X_source: np.ndarray | sparse.csr_array
@@ -53,6 +56,24 @@ or DenoisedRows
     target_rows: np.ndarray | None = None
     groups: np.ndarray | None = None
     y_target: np.ndarray | None = None
+    source_domain: np.ndarray | None = None
+
+    @property
+    def source_codes(self) -> np.ndarray:
+        """The code of each source row's domain."""
+        if self.source_domain is None:
+            return np.zeros(len(self.y_source), dtype=np.int64)
+        return self.source_domain
+
+    @property
+    def n_targets(self) -> int:
+        """The number of target domains."""
+        return 0 if self.target_domain is None else int(self.target_domain.max())
+
+    @property
+    def further_sources(self) -> np.ndarray:
+        """The codes of the sources behind the first; a fold may have no row of some."""
+        return np.arange(1 + self.n_targets, self.n_domains if self.X_target is not None else 0)
 
     @property
     def labelled_target(self) -> np.ndarray:
@@ -102,6 +123,7 @@ def selected_rows(
         label_weight=None if data.label_weight is None else data.label_weight[source],
         domain_weight=None if data.domain_weight is None else data.domain_weight[source],
         groups=None if data.groups is None else data.groups[source],
+        source_domain=None if data.source_domain is None else data.source_domain[source],
         X_target=X_target,
         target_rows=target_rows,
         target_domain=target_domain,

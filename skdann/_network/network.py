@@ -158,9 +158,7 @@ class DomainAdversarialNetwork(nn.Module):
         labelled = embedding if label_target else embedding[:n_labelled]
         label_logits = self.label_logits(labelled, label_dropout)
         reversed_embedding = reverse_gradient(embedding[n_few:], coefficient)
-        domain_logits = self.domain_logits(
-            reversed_embedding, domain_dropout, label_logits[n_few:]
-        )
+        domain_logits = self.domain_logits(reversed_embedding, domain_dropout, label_logits[n_few:])
         return label_logits, domain_logits
 
 

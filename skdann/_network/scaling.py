@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from skdann._data.balanced_moments import balanced_moments
+from skdann._data.balanced_moments import balanced_moments, source_moments
 from skdann._data.moments import LARGEST_SCALED_VALUE, column_moments, inverse_deviation, pooled
 from skdann._data.record import TrainingData, at_rows
 
@@ -27,7 +27,7 @@ class InputScaling(nn.Module):
     shift, factor : float32 ndarray of shape (n_codes, *row_shape)
         What is subtracted, and what the difference is multiplied by. With ``n_codes`` 1 the same
         for all rows; otherwise element 0 is for source rows, 1 for the first target domain, and
-        so on, and the last element for rows of an unknown target domain.
+        so on, then for further sources, and the last element for rows of an unknown target domain.
     """
 
     shift: Tensor
@@ -55,9 +55,13 @@ class InputScaling(nn.Module):
         """Whether the domain of a row matters."""
         return len(self.shift) > 1
 
-    def exchanged(self) -> InputScaling:
-        """Return the scaling for the way back, where target rows are the source."""
-        shift, factor = (one[[-1, 0]].numpy(force=True) for one in (self.shift, self.factor))
+    def exchanged(self, further_sources: Sequence[int] = ()) -> InputScaling:
+        """Return the scaling for the way back, where target rows are the source.
+
+        `further_sources` are the codes of the sources behind the first.
+        """
+        at = [-1, 0] if not len(further_sources) else [-1, 0, *further_sources, 0]
+        shift, factor = (one[at].numpy(force=True) for one in (self.shift, self.factor))
         return InputScaling(shift, factor)
 
 
@@ -82,9 +86,13 @@ def fit_scaling(data: TrainingData, how: str | None) -> InputScaling | None:
         target = column_moments(data.X_target, data.target_rows)
         return _scaling([pooled(source, target)], sparse.issparse(data.X_source))
     of_target = balanced_moments if how == "balanced" else _own_moments
+    further = data.further_sources
     moments = [source]
+    if len(further):
+        moments = [source_moments(data, 0, balanced=how == "balanced")]
     if data.n_domains > 2:
-        moments += [of_target(data, code) for code in range(1, data.n_domains)]
+        moments += [of_target(data, code) for code in range(1, 1 + data.n_targets)]
+        moments += [source_moments(data, code, balanced=how == "balanced") for code in further]
     moments.append(of_target(data))
     return _scaling(moments, sparse.issparse(data.X_source))
 

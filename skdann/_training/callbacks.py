@@ -54,7 +54,9 @@ class KeepBest(Callback):
     def on_train_begin(self, net: NeuralNet, X: Any, **kwargs: Any) -> None:
         """Forget an earlier fit."""
         n_members = len(self.lambda_max)
-        self.guess_ = [guess_loss(batches.data.target_domain) for batches in X.train]
+        self.guess_ = [
+            guess_loss(batches.data.target_domain, batches.data.source_codes) for batches in X.train
+        ]
         self.best_, self.waited_ = [math.inf] * n_members, [0] * n_members
         self.weights_: list[dict[str, Any]] = [{}] * n_members
 

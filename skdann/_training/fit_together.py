@@ -17,7 +17,7 @@ from torch import Tensor
 
 from skdann._data.batches import DomainBatches
 from skdann._data.inputs import domain_codes
-from skdann._data.record import TrainingData
+from skdann._data.record import TrainingData, at_rows
 from skdann._data.splits import split_validation
 from skdann._data.tensors import Rows, RowTables
 from skdann._network.denoising import InputDenoising
@@ -198,6 +198,14 @@ def class_probabilities(
     )
 
 
+def source_probabilities(
+    net: AdversarialNet, data: TrainingData, positions: np.ndarray
+) -> np.ndarray:
+    """Return the class probabilities of some of a record's source rows."""
+    rows, domain = at_rows(data.source_rows, positions), data.source_codes[positions]
+    return class_probabilities(net, data.X_source, rows, torch.from_numpy(domain))
+
+
 def target_probabilities(net: AdversarialNet, data: TrainingData) -> np.ndarray:
     """Return the class probabilities of a record's target rows."""
     assert data.target_domain is not None
@@ -224,8 +232,9 @@ def _prepared(
     splits = [_split(settings, data, one) for one in streams]
     train = [kept for kept, _ in splits]
     settings = resolved(settings, data, n_rows=len(train[0].y_source))
-    # In a trial nobody looks at a domain classifier that the features do not learn from.
-    with_target = settings.learns_from_target or not trial
+    # In a trial nobody looks at a domain classifier that the features do not learn from. But only
+    # batches with target rows know that there are several sources.
+    with_target = settings.learns_from_target or not trial or data.source_domain is not None
     batches = [
         _batches(one, settings, stream, tables, with_target)
         for one, stream in zip(train, streams, strict=True)

@@ -89,7 +89,8 @@ def held_out_figures(
         return torch.from_numpy(output)
 
     y = torch.from_numpy(data.y_source)
-    label = logits(data.X_source, data.source_rows, "label_logits", 0)
+    source = torch.from_numpy(data.source_codes)
+    label = logits(data.X_source, data.source_rows, "label_logits", source)
     label_weight, domain_weight = _weights(network, data)
     figures = {
         "valid_label_loss": mean_loss(label, y, label_weight),
@@ -97,8 +98,8 @@ def held_out_figures(
     }
     if data.X_target is None:
         return figures, label
-    source, target = torch.zeros_like(y), torch.from_numpy(data.target_domain)
-    source_domain = logits(data.X_source, data.source_rows, "domain_logits", 0)
+    target = torch.from_numpy(data.target_domain)
+    source_domain = logits(data.X_source, data.source_rows, "domain_logits", source)
     target_domain = logits(data.X_target, data.target_rows, "domain_logits", target)
     # Each domain counts half, as in a batch.
     loss = mean_loss(source_domain, source, domain_weight)

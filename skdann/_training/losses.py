@@ -128,22 +128,28 @@ def negative_information_gradient(logits: Tensor, dim: int = -1) -> Tensor:
     return ratio.mul_(proba).mul_(1.0 / n_rows)
 
 
-def guess_loss(target_domain: np.ndarray | None) -> float:
+def guess_loss(target_domain: np.ndarray | None, source_domain: np.ndarray) -> float:
     """Return the domain loss of the best guess that does not look at the rows, in nats.
 
     Half of the rows are source rows, so each domain is guessed by its share of a batch: log 2, plus
-    half the entropy of the target domains' shares. With one target domain it is log 2.
+    half the entropy of the domains' shares in either half. With one source and one target it is
+    log 2.
 
     Parameters
     ----------
     target_domain : int64 ndarray of shape (n_target,), or None
-        Codes of the target rows, from 1.
+    source_domain : int64 ndarray of shape (n_source,)
+        Codes of the rows.
     """
     if target_domain is None:
         return math.log(2)
-    counts = np.bincount(target_domain)
-    shares = counts[counts > 0] / len(target_domain)
-    return math.log(2) - 0.5 * float((shares * np.log(shares)).sum())
+    return math.log(2) + (_entropy(target_domain) + _entropy(source_domain)) / 2
+
+
+def _entropy(codes: np.ndarray) -> float:
+    counts = np.bincount(codes)
+    shares = counts[counts > 0] / len(codes)
+    return -float((shares * np.log(shares)).sum())
 
 
 def multiplied(weight: Tensor, other: Tensor | None) -> Tensor:

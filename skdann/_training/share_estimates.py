@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from skdann._data.record import TrainingData, at_rows, training_fold
+from skdann._data.record import TrainingData, training_fold
 from skdann._data.splits import stratified_folds
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     Trained,
-    class_probabilities,
     fit_together,
+    source_probabilities,
     target_probabilities,
 )
 from skdann._training.settings import Settings, resolved
@@ -97,7 +97,7 @@ def _estimate(question: _Question, halves: Sequence[Trained]) -> np.ndarray:
         return shares_of_source(data)
     rows = np.concatenate([held_out for _, held_out in question.folds])
     of_source = [
-        class_probabilities(half.net, data.X_source, at_rows(data.source_rows, held_out), 0)
+        source_probabilities(half.net, data, held_out)
         for half, (_, held_out) in zip(halves, question.folds, strict=True)
     ]
     of_target = [target_probabilities(half.net, data) for half in halves]

@@ -110,7 +110,7 @@ class BatchScaling:
         # Shapes: X (n_slots, n, *row_shape), shift and factor (n_slots, n_codes, *row_shape).
         if n_codes == 1:
             out = torch.sub(X, shift).mul_(factor)
-        elif n_codes == 2 and not batch.n_few:  # the first half of the rows is the source's, the second the target's
+        elif n_codes == 2 and not batch.n_few:  # half source, half target rows
             halves = X.unflatten(1, (2, -1))
             out = torch.sub(halves, shift.unsqueeze(2)).mul_(factor.unsqueeze(2)).view_as(X)
         else:
@@ -140,8 +140,7 @@ def rows_scaled_beforehand(
         For `StackedBatches`; None if there are too many rows.
     """
     first = batches[0]
-    n_source = len(first.data.y_source)
-    codes = np.zeros(n_source, dtype=np.int64)
+    codes = first.data.source_codes
     if first.has_target or first.n_few:
         codes = np.concatenate([codes, first.data.target_domain])
     shape = len(batches), len(codes), *first.data.row_shape
