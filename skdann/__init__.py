@@ -15,10 +15,12 @@ if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann import displays as displays
     from skdann import estimator_checks as estimator_checks
     from skdann import exceptions as exceptions
+    from skdann import labelling as labelling
     from skdann import metrics as metrics
     from skdann import model_selection as model_selection
     from skdann import pipeline as pipeline
     from skdann import schedules as schedules
+    from skdann import sources as sources
     from skdann._classifier import DANNClassifier
     from skdann._classifier_cv import DANNClassifierCV
     from skdann._report.report import AdaptationReport, adaptation_report
@@ -50,10 +52,12 @@ _SUBMODULES = (
     "displays",
     "estimator_checks",
     "exceptions",
+    "labelling",
     "metrics",
     "model_selection",
     "pipeline",
     "schedules",
+    "sources",
 )
 
 

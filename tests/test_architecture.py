@@ -27,13 +27,15 @@ ROOMS = {
     "_classifier_cv": {"numpy", "scipy", "sklearn"},
     "_report": {"numpy", "scipy", "sklearn"},
     "model_selection": {"numpy", "sklearn"},
+    "sources": {"numpy", "scipy", "sklearn"},
+    "labelling": {"numpy", "sklearn", "threadpoolctl"},
     "pipeline": {"numpy", "sklearn"},
     "estimator_checks": {"numpy", "sklearn", "torch"},
     "displays": {"numpy", "scipy", "sklearn", "matplotlib", "torch"},
     "__init__": set(),
 }
 OUTSIDE = {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm", "pandas", "joblib"}
-OUTSIDE |= {"matplotlib"}
+OUTSIDE |= {"matplotlib", "threadpoolctl"}
 LAZILY = {"pandas"}  # where the user's rows are frames of it
 FILES = sorted(PACKAGE.rglob("*.py"))
 
