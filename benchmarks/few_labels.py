@@ -51,6 +51,7 @@ from skdann import DANNClassifier
 from skdann.labelling import rows_to_label
 
 NUMBERS = 0, 5, 10, 20, 50, 200
+MOST_WANTED = 20, 0, 200, 5, 50, 10  # the order of the fits
 N_CHOSEN = 20  # labels where the rows are chosen by `rows_to_label`
 HARM = 0.005
 LARGE = 1000  # target rows that the true accuracy is known from
@@ -188,11 +189,11 @@ def fit_and_score(pair: ShiftedPair, contestant: str, n_labels: int, draw: int) 
     seconds = time.perf_counter() - start
     accuracy = np.mean(model.predict(pair.X_test) == pair.y_test)
     rest, n_rest = accuracy_of_rest(model, pair, rows, accuracy)
-    estimate = getattr(model, "target_accuracy_", None)
-    low, high = (None, None) if estimate is None else map(float, model.target_accuracy_interval_)
+    estimated = getattr(model, "target_accuracy_", None)
+    estimate, low, high = (None,) * 3 if estimated is None else map(float, estimated[:3])
     return Fitted(
         pair.dataset, pair.name, n_labels, draw, float(accuracy), rest, n_rest,
-        None if estimate is None else float(estimate), low, high, seconds,
+        estimate, low, high, seconds,
     )  # fmt: skip
 
 
@@ -250,12 +251,12 @@ def read(path: Path) -> list[Fitted]:
 
 
 def missing(kind: str, options: argparse.Namespace) -> Iterator[tuple[ShiftedPair, str, int, int]]:
-    """Yield what the cache lacks, the first draw of every pair before the second of any."""
+    """Yield what the cache lacks, the first draw and what matters most first."""
     done = {name: {one[:4] for one in read(file_of(options, kind, name))} for name in CONTESTANTS}
     chosen = pairs_of(kind, options)
     for draw in range(options.draws):
-        for pair in chosen:
-            for n_labels in NUMBERS:
+        for n_labels in sorted(NUMBERS, key=MOST_WANTED.index):
+            for pair in chosen:
                 for name in options.contestants:
                     key = pair.dataset, pair.name, n_labels, draw
                     if takes(name, n_labels) and key not in done[name]:

@@ -178,16 +178,19 @@ def test_an_estimator_without_target_is_fitted_on_the_other_sources():
     np.testing.assert_array_equal(scores["test_score"], by_hand["test_score"])
 
 
-def test_it_equals_fits_by_hand():
+@pytest.mark.parametrize("names", [[5, 7], [5, 7, 9]])
+def test_it_equals_fits_by_hand(names):
     rng = np.random.default_rng(0)
-    rows, labels = rng.normal(size=(60, 3)), rng.integers(0, 2, 60)
-    domain = np.repeat([5, 7], [25, 35])
+    rows, labels = rng.normal(size=(100, 3)), rng.integers(0, 2, 100)
+    domain = np.sort(rng.choice(names, 100))
     rows[domain == 7] += 1
-    clf = DANNClassifier(lambda_max=0.5, max_epochs=2, random_state=0)
+    clf = DANNClassifier(lambda_max=0.5, input_scaling="domain", max_epochs=2, random_state=0)
     scores = leave_one_source_out(clf, rows, labels, domain)
     for source, score in zip(scores["source"], scores["test_score"], strict=True):
         out = domain == source
-        clf.fit(rows[~out], labels[~out], rows[out])
+        several = {"source_domain": domain[~out]} if len(names) > 2 else {}
+        clf.fit(rows[~out], labels[~out], rows[out], **several)
+        assert clf.n_domains_ == len(names)
         assert score == clf.score(rows[out], labels[out])
 
 
