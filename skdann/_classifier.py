@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
+from skdann._choosing.label_evidence import AccuracyEstimate
 from skdann._choosing.workers import Workers
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
@@ -49,7 +50,7 @@ Part: TypeAlias = int | Sequence[int] | torch.nn.Module | Callable[..., torch.nn
 
 
 class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
-    """Classifier that adapts from a labelled source domain to an unlabelled target domain.
+    """Classifier that adapts from a labelled source domain to a target domain without labels.
 
     A domain-adversarial neural network [1]_ [2]_ has three parts. A feature extractor is
     shared by both domains. A label predictor learns from source rows. A domain classifier
@@ -63,6 +64,9 @@ class DANNClassifier(DomainAdversarialMixin, BaseEstimator):
     expected to gain over the network without adaptation; `DANNClassifierCV` describes it. Where
     that is not enough, the network without adaptation stays. `verdict_` says what was chosen and
     why.
+
+    If you know the labels of a few target rows, pass them as `y_tgt`: all candidates learn from
+    them, they are counted as evidence, and `target_accuracy_` tells how good the result is.
 
     Read more in the :doc:`user guide </guide/index>`.
 
@@ -153,6 +157,12 @@ of these, default="auto"
         their predicted labels [5]_: predictions are to be certain, and not all the same. It
         assumes that classes are about as frequent in both domains, and looks better to the
         signals of a choice than it is: give a lambda with it.
+
+    target_label_weight : float in [0, 1] or "auto", default="auto"
+        Share of the label loss that labelled target rows have, the `y_tgt` of `fit`; the source
+        rows have the rest. It does not hang on how many rows there are of each. With n labels,
+        "auto" means ``n / (n + 50)``: 20 labels have a weight of 0.29, 200 have 0.8. This is the
+        best weight [8]_ if what the source teaches is as wrong as 50 labels are few.
 
     label_shift : {None, "estimate"}, dict or array-like of shape (n_classes,), default=None
         What is done about class shares that differ between the domains. Source rows of class y
@@ -252,7 +262,7 @@ of these, default="auto"
         Source rows per gradient step that `batch_size` came to.
 
     n_domains_ : int
-        1 if no target was given, else 1 plus the number of target domains.
+        1 if no target was given, else the number of sources plus the number of target domains.
 
     n_iter_ : int
         Epochs trained.
@@ -279,6 +289,11 @@ of these, default="auto"
         probabilities. Candidates that were not trained in the second fold have NaN in
         ``split1_test_<signal>``. It exists where `adapted_` does, if the rows could be divided
         into folds.
+
+    target_accuracy_ : tuple of accuracy, low, high and n_labels, or None
+        Accuracy on the target as the labels in `y_tgt` tell it, with an interval of 90 %
+        confidence (Wilson's). Each label is predicted by a candidate that neither was trained with
+        it nor chosen by it. It exists where `adapted_` does; None without two labels.
 
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows
@@ -331,6 +346,8 @@ of these, default="auto"
     .. [6] Combes, R. T. des et al. (2020). Domain adaptation with conditional distribution
        matching and generalized label shift. NeurIPS.
     .. [7] Chen, M. et al. (2012). Marginalized denoising autoencoders for domain adaptation. ICML.
+    .. [8] Ben-David, S. et al. (2010). A theory of learning from different domains. Machine
+       Learning 79, 151-175 (section 6).
 
     Examples
     --------
@@ -381,6 +398,7 @@ of these, default="auto"
     input_scaling_: str | None
     adapted_: bool
     verdict_: str
+    target_accuracy_: AccuracyEstimate | None
     cv_results_: dict[str, Any]
     history_: list[dict[str, Any]]
     target_shares_: NDArray[np.float64] | None
@@ -751,7 +769,9 @@ of these, default="auto"
             if chosen.cv_results is not None:
                 fitted["cv_results_"] = chosen.cv_results
             fitted["target_accuracy_"] = chosen.target_accuracy
-        stale = {"feature_names_in_"} | (set() if keep else {"adapted_", "verdict_", "cv_results_"})
+        stale = {"feature_names_in_"}
+        if not keep:
+            stale |= {"adapted_", "verdict_", "cv_results_", "target_accuracy_"}
         for name in stale - fitted.keys():
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)

@@ -402,8 +402,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             found[name] = getattr(best, name)
         if hasattr(best, "feature_names_in_"):
             found["feature_names_in_"] = best.feature_names_in_
-        stale = {"cv_results_", "lambda_path_", "n_splits_", "feature_names_in_"} - found.keys()
-        for name in stale:  # of an earlier fit
+        stale = {"cv_results_", "lambda_path_", "n_splits_", "target_accuracy_", "feature_names_in_"}
+        for name in stale - found.keys():  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(found)
         return self

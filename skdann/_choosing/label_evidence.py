@@ -132,4 +132,5 @@ def estimated_accuracy(hits):
         return None
     n_hits = int(np.sum(hits))
     interval = binomtest(n_hits, len(hits)).proportion_ci(CONFIDENCE, method="wilson")
-    return AccuracyEstimate(n_hits / len(hits), interval.low, interval.high, len(hits))
+    low, high = float(interval.low), float(interval.high)
+    return AccuracyEstimate(n_hits / len(hits), low, high, len(hits))

@@ -141,10 +141,11 @@ def _sliceable(rows):
 def _check(rows):
     """Raise if the rows are too few, or not like those that the classifier was fitted on."""
     n_source, n_targets = _num_samples(rows.source), [_num_samples(one) for one in rows.targets]
-    if rows.fitted.n_domains_ != len(n_targets) + 1:
+    n_fitted = len(rows.fitted._n_rows) - 1  # the first is of the source
+    if n_fitted != len(n_targets):
         raise ValueError(
             f"X_tgt has {len(n_targets)} target domains, but the classifier was fitted with "
-            f"{rows.fitted.n_domains_ - 1}. Pass the X_tgt that fit was given; without one there "
+            f"{n_fitted}. Pass the X_tgt that fit was given; without one there "
             "is no adaptation to report."
         )
     if len(rows.y) != n_source:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skdann._choosing.label_evidence import AccuracyEstimate
 from skdann._report.fitted_pair import fit_pair, read_rows_of_report
 from skdann._report.measures import domain_measures, prediction_measures
 from skdann._report.sentences import findings_of
@@ -82,6 +83,10 @@ class AdaptationReport:
     n_rows : dict of str to int
         ``source``, ``target``, ``source_held_out``, ``target_held_out``.
 
+    target_accuracy : tuple of accuracy, low, high and n_labels, or None
+        The classifier's `target_accuracy_`: by the target labels that its `fit` got, with an
+        interval. None where it got none, or chose nothing.
+
     See Also
     --------
     adaptation_report : Makes it.
@@ -105,6 +110,7 @@ class AdaptationReport:
     reverse_validation: dict[str, float]
     source_fall: float
     n_rows: dict[str, int]
+    target_accuracy: AccuracyEstimate | None = None
 
     @property
     def proxy_a_distance(self) -> dict[str, float]:
@@ -138,7 +144,8 @@ def adaptation_report(
     the classifier's settings. "source-only" has the same without adaptation: `lambda_max` is 0, and
     no loss is computed on target rows. (If nothing but a scaling was chosen, it has the scaling of
     the candidate without adaptation.) The other third of the rows is held out to measure on. Steps
-    of a Pipeline in front of the classifier are used as they were fitted.
+    of a Pipeline in front of the classifier are used as they were fitted. Labels of target rows, and
+    several sources, are not used; but what the labels told the classifier is in the report.
 
     A classifier that does not adapt is "source-only" itself. "adapted" then shows what adaptation
     would have done: with the settings that came closest to being chosen, or with lambda 1 where
@@ -251,6 +258,7 @@ def adaptation_report(
         findings={},
         settings=pair.compared.named(),
         adapts=pair.compared.adapts,
+        target_accuracy=getattr(rows.chooser, "target_accuracy_", None),
         **domain_measures(rows, pair, seed),
         **prediction_measures(rows, pair),
     )

@@ -44,6 +44,8 @@ def tables_of(report):
         ["effective share", _number(report.effective_share)],
         ["agreement", _number(report.agreement)],
     ]
+    if report.target_accuracy is not None:
+        by_class.append(["target accuracy", *map(_number, report.target_accuracy[:3])])
     return (
         Table(["", "inputs", "source-only", _adapted(report)], figures),
         Table(["class shares", "source", "target, est.", "predicted"], by_class),
