@@ -402,7 +402,13 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             found[name] = getattr(best, name)
         if hasattr(best, "feature_names_in_"):
             found["feature_names_in_"] = best.feature_names_in_
-        stale = {"cv_results_", "lambda_path_", "n_splits_", "target_accuracy_", "feature_names_in_"}
+        stale = {
+            "cv_results_",
+            "lambda_path_",
+            "n_splits_",
+            "target_accuracy_",
+            "feature_names_in_",
+        }
         for name in stale - found.keys():  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(found)

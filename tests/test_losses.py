@@ -180,11 +180,19 @@ def test_a_guess_of_the_domain_costs_what_its_shares_cost(counts):
     codes = torch.from_numpy(np.concatenate([np.zeros(n_target, dtype=int), target_domain]))
     shares = torch.tensor([n_target, *counts]) / (2 * n_target)
     expected = cross_entropy(shares.log().clamp_min(-50).expand(len(codes), -1), codes)
-    assert guess_loss(target_domain) == pytest.approx(expected.item(), rel=1e-6)
+    assert guess_loss(target_domain, np.zeros(5, dtype=int)) == pytest.approx(
+        expected.item(), rel=1e-6
+    )
 
 
 def test_a_guess_between_source_and_one_target_costs_log_2_exactly():
-    assert guess_loss(np.ones(9, dtype=int)) == guess_loss(None) == math.log(2)
+    one = np.ones(9, dtype=int)
+    assert guess_loss(one, 0 * one) == guess_loss(None, 0 * one) == math.log(2)
+
+
+def test_a_guess_between_sources_costs_as_one_between_targets():
+    two = np.array([0, 0, 2, 2, 2])
+    assert guess_loss(np.ones(9, dtype=int), two) == guess_loss(two + 1, np.zeros(9, dtype=int))
 
 
 # -- hits ------------------------------------------------------------------------------------

@@ -72,7 +72,10 @@ RIGHT, WRONG = np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])
 
 def signals_of(results, n_folds, weight=None):
     data = types.SimpleNamespace(
-        y_source=np.zeros(n_folds, dtype=int), domain_weight=weight, classes=np.array([0, 1])
+        y_target=None,
+        y_source=np.zeros(n_folds, dtype=int),
+        domain_weight=weight,
+        classes=np.array([0, 1]),
     )
     return pool_signals(results, data, [(None, np.array([i])) for i in range(n_folds)])
 
@@ -106,7 +109,10 @@ def test_the_signals_of_a_pool_by_hand():
 def test_weights_of_held_out_rows_count():
     one = FoldResult(RIGHT, SURE, RIGHT)
     two = types.SimpleNamespace(
-        y_source=np.array([0, 1]), domain_weight=np.array([3.0, 1.0]), classes=np.array([0, 1])
+        y_target=None,
+        y_source=np.array([0, 1]),
+        domain_weight=np.array([3.0, 1.0]),
+        classes=np.array([0, 1]),
     )
     both = FoldResult(np.repeat(RIGHT, 2, axis=0), SURE, np.repeat(RIGHT, 2, axis=0))
     signals = pool_signals([[both], [both]], two, [(None, np.array([0, 1]))])
@@ -187,7 +193,9 @@ def test_calibration_makes_the_overconfident_comparable():
     for sure in (0.8, 0.999):
         proba = np.where(np.arange(2) == said[:, None], sure, 1 - sure)
         results.append([FoldResult(proba, proba, proba)])
-    data = types.SimpleNamespace(y_source=y, domain_weight=None, classes=np.array([0, 1]))
+    data = types.SimpleNamespace(
+        y_source=y, y_target=None, domain_weight=None, classes=np.array([0, 1])
+    )
     folds = [(None, np.arange(400))]
     before = pool_signals(results, data, folds)
     after = pool_signals(calibrated(results, data, folds), data, folds)

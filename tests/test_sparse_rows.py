@@ -47,7 +47,7 @@ def test_the_first_rows(parts, n_rows):
 def test_scaled_rows_are_those_of_the_dense_ones_cut(parts, n_codes):
     factor, dense = 4 * torch.rand(n_codes, 600), torch.tensor(sparse.vstack(parts).toarray())
     expected = (dense * factor.repeat_interleave(10 // n_codes, dim=0)).clamp(-2, 2)
-    scaled = SparseRows.of(parts).scaled(factor, 2.0)
+    scaled = SparseRows.of(parts).scaled(factor, 2.0, 0, 5)
     torch.testing.assert_close(scaled.times(torch.eye(600)), expected)
     assert (expected == 2).any()
 

@@ -294,7 +294,8 @@ def test_keep_best_restores_the_weights_of_each_networks_best_epoch():
         history = ()
 
     net, keep = Net(), KeepBest(patience=2, lambda_max=(1.0, 0.0))
-    one_target = SimpleNamespace(data=SimpleNamespace(target_domain=np.ones(5, dtype=int)))
+    data = SimpleNamespace(target_domain=np.ones(5, dtype=int), source_codes=np.zeros(5, dtype=int))
+    one_target = SimpleNamespace(data=data)
     keep.on_train_begin(net, SimpleNamespace(train=[one_target, one_target]))
     # Label minus lambda times domain loss of the first: 0.4, -0.2, 0.2, 0.9 - log 2.
     figures = [(0.5, 0.1), (0.4, 0.6), (0.4, 0.2), (0.9, 5.0), (0.0, 0.0)]
@@ -321,7 +322,8 @@ def test_keep_best_counts_a_domain_loss_up_to_that_of_a_guess(domains, best):
         members_ = nn.ModuleList([nn.Linear(1, 1)])
 
     net, keep = Net(), KeepBest(patience=9, lambda_max=(1.0,))
-    target = SimpleNamespace(data=SimpleNamespace(target_domain=np.array(domains)))
+    codes = {"target_domain": np.array(domains), "source_codes": np.zeros(5, dtype=int)}
+    target = SimpleNamespace(data=SimpleNamespace(**codes))
     keep.on_train_begin(net, SimpleNamespace(train=[target]))
     # A guess costs 0.69 with one target, 1.24 with three, 0.88 with an eighth in the second.
     for epoch, (label, domain) in enumerate([(0.5, 0.9), (0.5, 1.2), (0.5, 9.0)]):

@@ -124,9 +124,9 @@ class DomainAdversarialNetwork(nn.Module):
         self,
         X: Tensor,
         n_labelled: int,
-        n_few: int,
         coefficient: Tensor,
         *,
+        n_few: int = 0,
         label_dropout: torch.Generator | None = None,
         domain_dropout: torch.Generator | None = None,
         label_target: bool = False,
@@ -138,11 +138,12 @@ class DomainAdversarialNetwork(nn.Module):
         X : Tensor of shape (n, *row_shape)
             Scaled: target rows with a label, source rows, target rows. All pass the feature
             extractor at once.
-        n_labelled, n_few : int
-            How many rows have a label, and how many of these are the target's. The latter have no
-            domain logits.
+        n_labelled : int
+            How many rows have a label.
         coefficient : Tensor of shape ()
             Lambda of the gradient reversal layer.
+        n_few : int, default=0
+            How many of the rows with a label are the target's. These have no domain logits.
         label_dropout, domain_dropout : torch.Generator
             For the dropout masks of feature extractor and label predictor, and of the domain
             classifier.

@@ -101,8 +101,8 @@ class AutogradObjective:
             label_logits, domain_logits = self._network.adversarial_logits(
                 X,
                 n_labelled,
-                one.n_few,
                 strengths.reversal[0],
+                n_few=one.n_few,
                 label_dropout=streams.label_dropout,
                 domain_dropout=streams.domain_dropout,
                 label_target=self._label_target,
