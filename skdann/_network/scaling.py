@@ -101,8 +101,9 @@ def _own_moments(data: TrainingData, code: int | None = None) -> tuple[np.ndarra
     """Return mean and deviation of the rows of a target domain, or of all."""
     assert data.target_domain is not None
     rows = data.target_rows
-    if code is not None:
-        rows = at_rows(rows, np.flatnonzero(data.target_domain == code))
+    own = np.flatnonzero(data.target_domain == code)
+    if len(own):  # on the way back of a fold there may be none
+        rows = at_rows(rows, own)
     return column_moments(data.X_target, rows)
 
 
