@@ -41,7 +41,7 @@ _FEWEST_EPOCHS = 10
 
 # target_label_weight="auto": with so many labels the target's label loss counts as much as the
 # source's.
-_LABELS_WORTH_THE_SOURCE = 50
+_LABELS_WORTH_THE_SOURCE = 100
 
 # A network that learns back starts from trained weights: this share of a fit's epochs is enough.
 _WAY_BACK_EPOCHS = 1 / 3
