@@ -38,7 +38,8 @@ def verdict_of(choice, signals, names, accuracy=None):
     others = len(choice.ranking) - 1
     return "\n".join(
         [
-            f"Adapted: {names[best]} replaces {names[0]}, the network trained on the source alone.",
+            f"Adapted: {names[best]} replaces {names[0]}, the network trained on "
+            f"{_alone(signals)}.",
             _gain(choice, best, signals),
             *_evidence(signals, best),
             *_accuracy(accuracy),
@@ -49,7 +50,7 @@ def verdict_of(choice, signals, names, accuracy=None):
 
 
 def _not_adapted(choice, signals, names):
-    stays = f"Not adapted: your model is the network trained on the source alone, {names[0]}."
+    stays = f"Not adapted: your model is the network trained on {_alone(signals)}, {names[0]}."
     if len(names) == 1:
         return [stays, "There is no other setting to choose."]
     closest = 1 + int(np.argmax(choice.expected[1:]))
@@ -65,9 +66,18 @@ def _not_adapted(choice, signals, names):
         f"{names[closest]} comes closest. {_gain(choice, closest, signals)}",
         f"It was refused because {refused}.",
         *_evidence(signals, closest),
-        "What next: label a few target rows and pass them as y_tgt, or adapt all the same, with "
-        f"DANNClassifier({names[closest]}). See 'Not adapted: what now?' in the user guide.",
+        f"What next: label {_a_few(signals)} target rows and pass them as y_tgt, or adapt all the "
+        f"same, with DANNClassifier({names[closest]}). See 'Not adapted: what now?' in the user guide.",
     ]
+
+
+def _alone(signals):
+    """Return what the network without adaptation was trained on."""
+    return "the source alone" if signals.hits is None else "the labelled rows alone"
+
+
+def _a_few(signals):
+    return "a few" if signals.hits is None else "more"
 
 
 def _gain(choice, i, signals):
@@ -91,7 +101,7 @@ def _accuracy(estimate):
 
 
 def _evidence(signals, i):
-    said = ["Evidence, compared with the network trained on the source alone:"]
+    said = [f"Evidence, compared with the network trained on {_alone(signals)}:"]
     for name, (words, (factor, digits, unit)) in _SAID.items():
         if name not in signals.gains:
             continue

@@ -144,8 +144,8 @@ def adaptation_report(
     the classifier's settings. "source-only" has the same without adaptation: `lambda_max` is 0, and
     no loss is computed on target rows. (If nothing but a scaling was chosen, it has the scaling of
     the candidate without adaptation.) The other third of the rows is held out to measure on. Steps
-    of a Pipeline in front of the classifier are used as they were fitted. Labels of target rows, and
-    several sources, are not used; but what the labels told the classifier is in the report.
+    of a Pipeline in front of the classifier are used as they were fitted. Labels of target rows
+    and several sources are not used; but what the labels told the classifier is in the report.
 
     A classifier that does not adapt is "source-only" itself. "adapted" then shows what adaptation
     would have done: with the settings that came closest to being chosen, or with lambda 1 where
