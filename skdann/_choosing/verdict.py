@@ -67,7 +67,8 @@ def _not_adapted(choice, signals, names):
         f"It was refused because {refused}.",
         *_evidence(signals, closest),
         f"What next: label {_a_few(signals)} target rows and pass them as y_tgt, or adapt all the "
-        f"same, with DANNClassifier({names[closest]}). See 'Not adapted: what now?' in the user guide.",
+        f"same, with DANNClassifier({names[closest]}). "
+        "See 'Not adapted: what now?' in the user guide.",
     ]
 
 
