@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdann._choosing.choice import Pool, judged_in_folds
@@ -22,6 +21,7 @@ from skdann._classifier import DANNClassifier, Scaling, read_record
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.splits import folds_of
 from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._sklearn_compat import Interval, StrOptions, check_parameters
 from skdann._torch.randomness import entropy_of
 from skdann._training.fit_together import fit_together, joined, work_of
 from skdann._training.progress import Progress
@@ -358,7 +358,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         settings = []
         for one in params:
             candidate = clone(template).set_params(**one)
-            candidate._validate_params()
+            check_parameters(candidate)
             settings.append(Settings.of(candidate, data))
         return Pool.of(params, settings)
 

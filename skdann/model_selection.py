@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils import check_random_state, indexable
 
 from skdann._choosing.gain_model import SEARCH_GAIN
 from skdann._choosing.rule import choose_from_search
+from skdann._sklearn_compat import safe_indexing
 from skdann._typing import RandomState, Rows, Targets
 from skdann.metrics._reverse_validation import ReverseValidation
 from skdann.metrics._scorer_base import TargetScorer
@@ -112,7 +113,7 @@ class AlignedTarget(tuple[Any, ...]):
         parts = []
         for target, target_folds in zip(self, self._target_folds, strict=True):
             in_folds = np.isin(target_folds, folds)
-            parts.append(_safe_indexing(target, np.flatnonzero(in_folds)))
+            parts.append(safe_indexing(target, np.flatnonzero(in_folds)))
         return tuple(parts)
 
     def _folds_of(self, rows):

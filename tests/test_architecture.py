@@ -12,7 +12,9 @@ PACKAGE = Path(skdann.__file__).parent
 # Left to right, as data walks. Beside each room stand the outside packages that it knows.
 ROOMS = {
     "exceptions": set(),
+    "_file_version": set(),
     "schedules": set(),
+    "_sklearn_compat": {"sklearn"},
     "_typing": {"numpy", "sklearn"},
     "_notebook": {"sklearn"},
     "datasets": {"numpy", "scipy", "sklearn"},

@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import _num_samples
 
+from skdann._sklearn_compat import num_samples
 from skdann._typing import Targets
 from skdann.exceptions import TargetScaleWarning
 from skdann.metrics._scorer_base import ScoredDomains, TargetScorer, takes
@@ -91,7 +91,7 @@ class ReverseValidation(TargetScorer):
         predicted = np.asarray(domains.target("predict"))
         # No classifier can be fitted to a single class.
         if len(np.unique(predicted)) == 1:
-            return np.full(_num_samples(source), predicted[0])
+            return np.full(num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted), domains.labels())
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
         with warnings.catch_warnings():
