@@ -35,7 +35,8 @@ from skdann._training.continuing import (
     continued,
     streamed,
 )
-from skdann._training.fit_together import fit_together, train_on, work_of
+from skdann._training.fit_together import Trained, fit_together, train_on, work_of
+from skdann._training.plain_records import plain_record, record_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
@@ -708,7 +709,7 @@ of these, default="auto"
             "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
             "batch_size_": settings.batch_size,
             "classes_": data.classes,
-            "history_": [_finished(row) for row in net.history if "label_loss" in row],
+            "history_": _finished_rows(net),
             "input_scaling_": settings.input_scaling,
             "lambda_max_": settings.lambda_max,
             "n_domains_": max(domains_before, 1 if data.X_target is None else data.n_domains),
@@ -727,6 +728,23 @@ of these, default="auto"
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)
         return self
+
+    def _to_plain(self, state):
+        """Return the state as plain data; the history is that of the net."""
+        if "_trained" in state:
+            state["_trained"] = state["_trained"].plain()
+            state["_recognition"] = plain_record(state["_recognition"])
+            if state["history_"] == _finished_rows(self.net_):
+                del state["history_"]
+        return state
+
+    def _from_plain(self, state):
+        """Return the state of plain data."""
+        if "_trained" in state:
+            trained = state["_trained"] = Trained.of_plain(state["_trained"])
+            state["_recognition"] = record_of(state["_recognition"])
+            state.setdefault("history_", _finished_rows(trained.net))
+        return state
 
     # -- the fitted classifier ---------------------------------------------------------------
 
@@ -858,6 +876,7 @@ def _check_total_rows(total_rows):
         )
 
 
-def _finished(row):
-    """Return an epoch's record without skorch's list of batches."""
-    return {key: value for key, value in row.items() if key != "batches"}
+def _finished_rows(net):
+    """Return the records of a net's epochs without skorch's list of batches."""
+    finished = (row for row in net.history if "label_loss" in row)
+    return [{key: value for key, value in row.items() if key != "batches"} for row in finished]

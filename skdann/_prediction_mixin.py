@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Trans
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from skdann._file_version import stamped, without_stamp
 from skdann._notebook.shown import ShownMixin
 from skdann._typing import Rows, Targets, available_if
 
@@ -219,6 +220,31 @@ class DomainAdversarialMixin(
         return self._outputs(
             X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
         )
+
+    # -- in files ----------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return plain data with the version that writes them."""
+        return stamped(self._to_plain(dict(super().__getstate__())))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the state, with a warning if another version wrote it."""
+        state, _ = without_stamp(state, type(self).__name__)
+        self.__dict__.update(self._from_plain(state))
+
+    def __copy__(self) -> Self:
+        """Return a copy that shares what was fitted; a fit replaces that, and changes none."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def _to_plain(self, state):
+        """Return the state as plain data; see `skdann._training.plain_records`."""
+        return state
+
+    def _from_plain(self, state):
+        """Return the state that `_to_plain` was called with."""
+        return state
 
     def __sklearn_tags__(self) -> Any:
         """Declare sparse input and the float32 output of `transform`."""

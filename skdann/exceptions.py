@@ -3,7 +3,13 @@
 import sys
 import warnings
 
-__all__ = ["DomainWarning", "OneClassWarning", "SourceOnlyWarning", "TargetScaleWarning"]
+__all__ = [
+    "DomainWarning",
+    "OneClassWarning",
+    "SavedVersionWarning",
+    "SourceOnlyWarning",
+    "TargetScaleWarning",
+]
 
 
 class SourceOnlyWarning(UserWarning):
@@ -67,6 +73,30 @@ class OneClassWarning(UserWarning):
     See Also
     --------
     skdann.adaptation_report : Says more about what was chosen.
+    """
+
+
+class SavedVersionWarning(UserWarning):
+    """A file was written by another version of skdann than the one that loads it.
+
+    A file that can't be used raises a ValueError instead. For files of scikit-learn's estimators
+    there is :class:`sklearn.exceptions.InconsistentVersionWarning`.
+
+    See Also
+    --------
+    skdann.DANNClassifier : Warns when it is loaded.
+
+    Examples
+    --------
+    Take no file of another version:
+
+    >>> import pickle, warnings
+    >>> from skdann import DANNClassifier
+    >>> from skdann.exceptions import SavedVersionWarning
+    >>> file = pickle.dumps(DANNClassifier())
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", SavedVersionWarning)
+    ...     _ = pickle.loads(file)
     """
 
 

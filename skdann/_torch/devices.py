@@ -8,6 +8,7 @@ they do, and where several fits share the cores they wait for each other.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,19 @@ def resolve_device(device: str | torch.device) -> torch.device:
             f"device={device!r} can't be used here: {str(error).splitlines()[0]} Usable devices: "
             f"{', '.join(usable)}."
         ) from error
+
+
+def device_at_hand(device: str) -> torch.device:
+    """Return the device that a network was on, or the CPU, with a warning, where it is missing."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        warnings.warn(
+            f"The network was on the device {device!r}, which can't be used here: it is loaded "
+            "onto the CPU. To train on, set_params(device='cpu').",
+            stacklevel=2,
+        )
+        return torch.device("cpu")
 
 
 @contextmanager

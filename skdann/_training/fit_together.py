@@ -28,6 +28,7 @@ from skdann._torch.randomness import RandomStreams, random_streams
 from skdann._training import split_and_join
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
+from skdann._training.plain_records import plain_record, record_of
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
 from skdann._training.settings import Settings, n_steps, passes, resolved
@@ -41,6 +42,17 @@ class Trained(NamedTuple):
 
     net: AdversarialNet
     settings: tuple[Settings, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for a file."""
+        return {"net": self.net.__getstate__(), "settings": plain_record(self.settings)}
+
+    @classmethod
+    def of_plain(cls, plain: dict[str, Any]) -> Trained:
+        """Return what a file holds as plain data."""
+        net = AdversarialNet.__new__(AdversarialNet)
+        net.__setstate__(plain["net"])
+        return cls(net, record_of(plain["settings"]))
 
 
 @dataclass

@@ -24,7 +24,7 @@ from skdann._data.batches import DomainBatches
 from skdann._data.record import TrainingData
 from skdann._data.tensors import Rows, row_chunks
 from skdann._network.network import DomainAdversarialNetwork, Ensemble
-from skdann._torch.devices import threads_for
+from skdann._torch.devices import device_at_hand, threads_for
 from skdann._torch.randomness import RandomStreams
 from skdann._training.autograd_objective import Strengths
 from skdann._training.callbacks import (
@@ -40,6 +40,8 @@ from skdann._training.grouping import Group, Grouping
 from skdann._training.inference import held_out_figures, outputs
 from skdann._training.notifications import Notifications
 from skdann._training.optimizers import JointAdam
+from skdann._training.plain_networks import networks_of, plain_networks
+from skdann._training.plain_records import plain_record, plain_rows, record_of, rows_of
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
 from skdann.schedules import Constant
@@ -86,7 +88,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         members: Sequence[DomainAdversarialNetwork],
         *,
         plan: TrainingPlan,
-        device: torch.device,
+        device: torch.device | str,
         callbacks: list[Any],
     ) -> None:
         self.plan = plan
@@ -110,17 +112,44 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
     # -- in files ----------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without `module`, which is `module_` before and after training."""
-        state: dict[str, Any] = super().__getstate__()
-        if self.initialized_:
-            state.pop("module", None)
-        return state
+        """Return plain data, as far as callbacks and modules are not the user's own."""
+        if not self.initialized_:
+            state: dict[str, Any] = super().__getstate__()
+            return state
+        attributes = vars(self)
+        return {
+            "plan": plain_record(self.plan),
+            "networks": plain_networks(self.members_, self.optimizer_, self.plan.optimizer),
+            "history": plain_rows(self.history),
+            "done_": self.done_,
+            "classes_": attributes.get("classes_"),
+            "numbers": {k: v for k, v in attributes.items() if isinstance(v, str | int | float)},
+            "of_callbacks": self._set_by_callbacks() if self.callbacks else {},
+        }
+
+    def _set_by_callbacks(self) -> dict[str, Any]:
+        """Return the callbacks, and what they have added to the net."""
+        usual = AdversarialNet(self.members_, plan=self.plan, device=self.device, callbacks=[])
+        added = vars(self).keys() - vars(usual.initialize()).keys() - {"classes_"}
+        return {name: getattr(self, name) for name in ("callbacks", "callbacks_", *sorted(added))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set the state, and `module` where it was left out."""
-        super().__setstate__(state)
-        if "module" not in self.__dict__:
-            self.module = self.module_
+        """Make the net anew, on the device that it was on, or on the CPU where that is missing."""
+        if "networks" not in state:  # not initialized
+            super().__setstate__(state)
+            return
+        plan = record_of(state["plan"])
+        device = device_at_hand(state["numbers"]["device"])
+        networks, optimizer = networks_of(state["networks"], plan.optimizer, device)
+        self.__init__(networks, plan=plan, device=device, callbacks=[])  # type: ignore[misc]
+        self.initialize()
+        self.__dict__.update(state["numbers"], device=str(device), **state["of_callbacks"])
+        self.optimizer_ = optimizer
+        self.history.extend(rows_of(state["history"]))
+        self.done_ = list(state["done_"])
+        if state["classes_"] is not None:
+            self.classes_ = state["classes_"]
+        self.module_.eval()
 
     # -- set-up ------------------------------------------------------------------------------
 
