@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from skdann.exceptions import (
+    CheckpointWarning,
     DomainWarning,
     OneClassWarning,
     SourceOnlyWarning,
@@ -31,6 +32,7 @@ __all__ = [
     "DANNClassifierCV",
     "DomainWarning",
     "OneClassWarning",
+    "CheckpointWarning",
     "SourceOnlyWarning",
     "TargetScaleWarning",
     "adaptation_report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -28,6 +29,8 @@ from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.input_layers import InputLayers
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
+from skdann._sklearn_compat import Interval, StrOptions
+from skdann._training.checkpoints import Checkpoints
 from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._training.continuing import (
     check_continues,
@@ -237,6 +240,12 @@ of these, default="auto"
     verbose : int, default=0
         1 shows a bar over the whole work, candidates and final fit, with running losses and domain
         accuracy.
+    checkpoint_dir : str or path, default=None
+        Folder for checkpoints of long fits, one at most every ten seconds; None writes none. `fit`
+        called again in the same way, after its process was killed, goes on from there, and the
+        result is the same to the last bit. It needs a `random_state`. The user guide says what
+        "the same way" is: :doc:`/guide/long_fits`.
+
 
     Attributes
     ----------
@@ -437,6 +446,7 @@ of these, default="auto"
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "n_jobs": [numbers.Integral, None],
+        "checkpoint_dir": [str, os.PathLike, None],
         "verbose": ["verbose"],
     }
 
@@ -476,6 +486,7 @@ of these, default="auto"
         device: str | torch.device = "cpu",
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int = 0,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -507,6 +518,7 @@ of these, default="auto"
         self.device = device
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
         self.verbose = verbose
 
     # -- fitting -----------------------------------------------------------------------------
@@ -569,21 +581,25 @@ of these, default="auto"
         if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
+        determined_by = settings, data, start
+        saved = Checkpoints.of_fit(self.checkpoint_dir, self.random_state, *determined_by)
             start = earlier.net.members_
         # 2. Lambda and scaling, if they are to be chosen.
         layers = InputLayers()
         with Progress(bool(self.verbose), type(self).__name__) as progress:
             progress.expect(work_of(settings, len(data.y_source)))
-            chosen = safe_choice(settings, data, layers, Workers(self.n_jobs, progress))
+            chosen = safe_choice(settings, data, layers, Workers(self.n_jobs, progress, saved))
             if chosen is not None:
                 settings = chosen.settings
             # 3. Class shares, if they are to be estimated, and the network. Nothing is set before.
             progress.begin("training")
-            known = with_known_shares([settings], [data])
+            known = with_known_shares([settings], [data], saved)
             (trained,) = fit_together(
-                known, [data], starts=[start], layers=layers, progress=progress
+                known, [data], starts=[start], layers=layers, progress=progress, saved=saved
             )
-        return self._set_fitted(trained, data, chosen, keep=earlier is not None)
+        self._set_fitted(trained, data, chosen, keep=earlier is not None)
+        saved.finish()
+        return self
 
     @explains_argument_names()
     @checks_parameters(skip_nested=True)

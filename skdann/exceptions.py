@@ -4,6 +4,7 @@ import sys
 import warnings
 
 __all__ = [
+    "CheckpointWarning",
     "DomainWarning",
     "OneClassWarning",
     "SavedVersionWarning",
@@ -59,6 +60,15 @@ class TargetScaleWarning(UserWarning):
 
 
 class DomainWarning(UserWarning):
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written, or could not be used: that part of a fit starts anew.
+
+    See Also
+    --------
+    skdann.DANNClassifier : Its `checkpoint_dir` says where checkpoints are.
+    """
+
+
     """Rows of a call without `domain` were taken for target rows, and look like source rows.
 
     See Also

@@ -9,6 +9,7 @@ import numpy as np
 from skdann._choosing.workers import Workers
 from skdann._data.record import TrainingData, at_rows, training_fold
 from skdann._network.input_layers import InputLayers
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     class_probabilities,
@@ -74,10 +75,12 @@ def cross_fit(candidates, data, folds, layers=None, workers=None):
     tasks = []
     for train, held_out in folds:
         record = training_fold(data, train)  # one object: what has equal rows can share them
-        settings = with_known_shares(candidates, [record] * len(candidates))
-        for group in groups:
+        saved = workers.saved.part("fold", train, held_out, candidates)
+        settings = with_known_shares(candidates, [record] * len(candidates), saved)
+        for number, group in enumerate(groups):
             own = [settings[i] for i in group]
-            tasks.append(_FoldTask(own, data, record, held_out, layers))
+            part = saved.part(f"task{number}")
+            tasks.append(_FoldTask(own, data, record, held_out, layers, part))
     done = iter(workers.results(tasks))
     results = [[] for _ in candidates]
     for _ in folds:
@@ -127,6 +130,8 @@ class _FoldTask:
     held_out : int64 ndarray
         Positions among the source rows of all rows.
     layers : InputLayers
+    saved : Checkpoints
+        Where the results are kept, and the trainings until then.
     """
 
     candidates: list
@@ -134,6 +139,7 @@ class _FoldTask:
     record: TrainingData
     held_out: np.ndarray
     layers: InputLayers
+    saved: Checkpoints
 
     @property
     def work(self):
@@ -142,11 +148,19 @@ class _FoldTask:
         return sum(_work(one, n_train, n_target) for one in self.candidates)
 
     def __call__(self, progress=None):
-        """Train the candidates."""
+        """Train the candidates, or return what an earlier run of this task has found."""
+        found = self.saved.read_arrays()
+        if found is not None:
+            if progress is not None:
+                progress.advance(self.work)
+            return [FoldResult(*arrays) for arrays in found]
         trials = [_Trial(one) for one in self.candidates]
         self._train_there(trials, progress)
         self._train_back(trials, progress)
-        return [self._result(trial) for trial in trials]
+        results = [self._result(trial) for trial in trials]
+        self.saved.write_arrays([[*vars(one).values()] for one in results])
+        self.saved.remove_parts()
+        return results
 
     def elsewhere(self):
         """Return a function and arguments that do the same in another process.
@@ -158,15 +172,20 @@ class _FoldTask:
         data, record = self.data, self.record
         known = self.layers.known(record, [one.input_scaling for one in self.candidates])
         rest = [replace(one, X_source=None, X_target=None) for one in (data, record)]
-        arguments = self.candidates, *rest, self.held_out, known, data.X_source, data.X_target
-        return _in_another_process, arguments
+        large = data.X_source, data.X_target
+        return _in_another_process, (
+            self.candidates,
+            *rest,
+            self.held_out,
+            known,
+            *large,
+            self.saved,
+        )
 
     def _train_there(self, trials, progress):
         records = [self.record] * len(trials)
         settings = [trial.settings for trial in trials]
-        networks = fit_together(
-            settings, records, trial=True, layers=self.layers, progress=progress
-        )
+        networks = self._fit_together(settings, records, progress, "there")
         for trial, trained in zip(trials, networks, strict=True):
             trial.there = trained
             trial.target_proba = target_probabilities(trained.net, self.record)
@@ -198,11 +217,20 @@ class _FoldTask:
             codes = trial.target_proba.argmax(axis=1).astype(np.int64)
             records.append(replace(record, y_source=codes))
         starts = [trial.there.net.members_ for trial in going]  # trained weights
-        networks = fit_together(
-            settings, records, starts=starts, trial=True, layers=self.layers, progress=progress
-        )
+        networks = self._fit_together(settings, records, progress, "back", starts)
         for trial, trained in zip(going, networks, strict=True):
             trial.back = trained
+
+    def _fit_together(self, settings, records, progress, way, starts=None):
+        return fit_together(
+            settings,
+            records,
+            starts=starts,
+            trial=True,
+            layers=self.layers,
+            progress=progress,
+            saved=self.saved.part(way),
+        )
 
     def _result(self, trial):
         data = self.data
@@ -220,10 +248,10 @@ class _FoldTask:
         )
 
 
-def _in_another_process(candidates, data, record, held_out, known, X_source, X_target):
+def _in_another_process(candidates, data, record, held_out, known, X_source, X_target, saved):
     data, record = (replace(one, X_source=X_source, X_target=X_target) for one in (data, record))
     layers = InputLayers.knowing(record, *known)
-    return _FoldTask(candidates, data, record, held_out, layers)()
+    return _FoldTask(candidates, data, record, held_out, layers, saved)()
 
 
 def _reversed_record(data, held_out):

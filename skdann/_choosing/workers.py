@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skdann._training.progress import Progress
 
 
+from skdann._training.checkpoints import Checkpoints
 class Task(Protocol):
     """Something to do."""
 
@@ -39,12 +40,20 @@ class Workers:
         Moves on as tasks are done.
     """
 
-    def __init__(self, n_jobs: int | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        n_jobs: int | None = None,
+        progress: Progress | None = None,
+        saved: Checkpoints | None = None,
+    ) -> None:
+    saved : Checkpoints, default=None
+        Where tasks leave what they have done, each in a part of its own.
         self._n_jobs = n_jobs
         self.progress = Progress() if progress is None else progress
 
     def results(self, tasks: Sequence[Task]) -> list[Any]:
         """Return what each task returns, in order.
+        self.saved = Checkpoints() if saved is None else saved
 
         Large arrays among the arguments, also inside of others, reach worker processes of this
         machine as memory maps.

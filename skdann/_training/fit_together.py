@@ -26,6 +26,7 @@ from skdann._network.network import DomainAdversarialNetwork, build_network
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import RandomStreams, random_streams
 from skdann._training import split_and_join
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plain_records import plain_record, record_of
@@ -82,6 +83,7 @@ def fit_together(
     trial: bool = False,
     layers: InputLayers | None = None,
     progress: Progress | None = None,
+    saved: Checkpoints | None = None,
 ) -> list[Trained]:
     """Train a network, or an ensemble, by each of the settings on its record.
 
@@ -100,12 +102,15 @@ def fit_together(
         Where an earlier call on the same rows has left what it computed for them.
     progress : Progress, default=None
         Moves on by the `work_of` each fit.
+    saved : Checkpoints, default=None
+        Of this call: from where trainings go on, and where they leave files for that.
 
     Returns
     -------
     list of Trained
     """
     progress = Progress() if progress is None else progress
+    saved = Checkpoints() if saved is None else saved
     device = resolve_device(settings[0].device)
     tables = RowTables(device)  # rows that several fits share are moved to the device once
     layers = InputLayers() if layers is None else layers
@@ -117,7 +122,7 @@ def fit_together(
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
         end = progress.done + sum(fits[i].work for i in group)
-        trained = _train([fits[i] for i in group], device, trial, progress)
+        trained = _train([fits[i] for i in group], device, trial, progress, saved)
         progress.advance_to(end)  # training may stop early
         for i, net in zip(group, trained, strict=True):
             _set_denoising(net.members_, fits[i].denoising, device)
@@ -356,7 +361,11 @@ def _sizes(fit: _Fit) -> tuple[Any, ...]:
 
 
 def _train(
-    fits: Sequence[_Fit], device: torch.device, trial: bool, progress: Progress
+    fits: Sequence[_Fit],
+    device: torch.device,
+    trial: bool,
+    progress: Progress,
+    saved: Checkpoints,
 ) -> list[AdversarialNet]:
     """Return the trained net of each fit; their networks are trained as one module."""
     net = _new_net(fits, device, trial)
@@ -364,7 +373,8 @@ def _train(
     held_out = [one for fit in fits for one in fit.held_out]
     streams = [one for fit in fits for one in fit.streams]
     epochs = fits[0].settings.max_epochs
-    net.train(EpochData(batches, held_out), streams, epochs, progress=progress)
+    saved = saved.part("training", [fit.settings for fit in fits], str(device))
+    net.train(EpochData(batches, held_out), streams, epochs, progress=progress, saved=saved)
     if len(fits) == 1:
         return [net]
     nets, first = [], 0

@@ -34,6 +34,7 @@ from skdann._training.callbacks import (
     best_monitored,
     has_print_log,
 )
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import ClassWeights
 from skdann._training.epoch_means import RunningMeans, record_figures
 from skdann._training.grouping import Group, Grouping
@@ -44,6 +45,7 @@ from skdann._training.plain_networks import networks_of, plain_networks
 from skdann._training.plain_records import plain_record, plain_rows, record_of, rows_of
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
+from skdann._training.snapshot import Snapshots
 from skdann.schedules import Constant
 
 
@@ -212,6 +214,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         *,
         step: float = 1.0,
         progress: Progress | None = None,
+        saved: Checkpoints | None = None,
     ) -> AdversarialNet:
         """Train for `epochs` more epochs.
 
@@ -226,6 +229,8 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             a number of steps, the source rows of a step if it is a number of rows.
         progress : Progress, default=None
             Moves on with each epoch.
+        saved : Checkpoints, default=None
+            From where to go on, and where to leave a file for that.
         """
         if not self.initialized_:
             self.initialize()
@@ -233,38 +238,49 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         self.max_epochs = epochs  # of this call, as skorch has it
         self.classes_ = np.arange(len(data.train[0].data.classes))
         self.module_.train()  # all parts of it: a custom one comes as it was tried, in eval mode
+        progress = Progress() if progress is None else progress
+        snapshots = Snapshots(self, data.train, streams, Checkpoints() if saved is None else saved)
+        went_on = snapshots.put_back()
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
         n_rows = 2 * data.train[0].n_source  # half of a batch is the target's
         with threads_for(n_rows * self.members_[0].multiply_adds):
-            self.notify("on_train_begin", X=data, y=None)
-            self._run_epochs(
-                data, grouping, epochs, step, Progress() if progress is None else progress
-            )
+            if not went_on:  # callbacks are as they were
+                self.notify("on_train_begin", X=data, y=None)
+            self._run_epochs(data, grouping, epochs, step, progress, snapshots)
             self.notify("on_train_end", X=data, y=None)
         self.module_.eval()
         return self
 
     def _run_epochs(
-        self, data: EpochData, grouping: Grouping, epochs: int, step: float, progress: Progress
+        self,
+        data: EpochData,
+        grouping: Grouping,
+        epochs: int,
+        step: float,
+        progress: Progress,
+        snapshots: Snapshots,
     ) -> None:
         """Run the epochs; stop early where a callback asks for it or the user interrupts."""
         notifications = Notifications(self)
         # Otherwise made anew in each epoch: a callback may have frozen layers or set hooks.
         for_good = grouping.groups(self.done_) if self.plan.unobserved else None
+        if snapshots.epochs:
+            snapshots.put_back_moments(for_good or ())
         datasets = {"dataset_train": data.train, "dataset_valid": _if_any(data.valid)}
         work = sum(work_of_steps(len(one), one.has_target) for one in data.train)  # of an epoch
+        progress.advance(snapshots.epochs * work)
         try:
-            for _ in range(epochs):
+            while snapshots.epochs < epochs and not self.stop_requested_:
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(for_good or grouping.groups(self.done_), notifications, step)
                 self._validate(data.valid, notifications)
                 self._end_epoch(datasets)
                 progress.advance(work, self.history[-1])
-                if self.stop_requested_:
-                    break
+                snapshots.epoch_ends(for_good or (), last=epochs)
         except KeyboardInterrupt:
             if self.plan.trial:
                 raise
+            snapshots.interrupted()
             warnings.warn(
                 f"Training was interrupted in epoch {len(self.history)}; the weights so far are "
                 "kept, and the classifier can be used as it is.",

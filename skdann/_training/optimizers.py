@@ -79,7 +79,7 @@ class JointAdam:
         self, optimizer: torch.optim.Optimizer, gradients: Sequence[tuple[nn.Parameter, Tensor]]
     ) -> None:
         self.param_groups = optimizer.param_groups
-        self._count = torch.zeros((), device=gradients[0][1].device)
+        self._count = torch.zeros((), dtype=torch.float32, device=gradients[0][1].device)
         self._runs: list[list[_Run]] = []
         for group in self.param_groups:
             own = {id(parameter) for parameter in group["params"]}
@@ -110,6 +110,25 @@ class JointAdam:
                     "exp_avg_sq": _copied(run.second.as_strided(*layout)),
                 }
                 start += aligned(parameter.numel())
+
+    @torch.no_grad()
+    def take_over(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the state from an optimizer that `hand_back` has given it to."""
+        for run in itertools.chain.from_iterable(self._runs):
+            start = 0
+            for parameter in run.parameters:
+                layout = parameter.shape, parameter.stride(), start
+                state = optimizer.state.pop(parameter)
+                self._count.copy_(state["step"])
+                run.first.as_strided(*layout).copy_(state["exp_avg"])
+                run.second.as_strided(*layout).copy_(state["exp_avg_sq"])
+                start += aligned(parameter.numel())
+
+    def forget(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the state away again that `hand_back` has given to an optimizer."""
+        for run in itertools.chain.from_iterable(self._runs):
+            for parameter in run.parameters:
+                optimizer.state.pop(parameter, None)
 
 
 def _copied(moments: Tensor) -> Tensor:
