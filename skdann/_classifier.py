@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
@@ -29,9 +28,9 @@ from skdann._network.conditioning import CONDITIONINGS
 from skdann._network.input_layers import InputLayers
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
+from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._sklearn_compat import Interval, StrOptions
 from skdann._training.checkpoints import Checkpoints
-from skdann._prediction_mixin import DomainAdversarialMixin
 from skdann._training.continuing import (
     check_continues,
     check_streams,
@@ -240,12 +239,12 @@ of these, default="auto"
     verbose : int, default=0
         1 shows a bar over the whole work, candidates and final fit, with running losses and domain
         accuracy.
+
     checkpoint_dir : str or path, default=None
         Folder for checkpoints of long fits, one at most every ten seconds; None writes none. `fit`
         called again in the same way, after its process was killed, goes on from there, and the
         result is the same to the last bit. It needs a `random_state`. The user guide says what
         "the same way" is: :doc:`/guide/long_fits`.
-
 
     Attributes
     ----------
@@ -446,8 +445,8 @@ of these, default="auto"
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "n_jobs": [numbers.Integral, None],
-        "checkpoint_dir": [str, os.PathLike, None],
         "verbose": ["verbose"],
+        "checkpoint_dir": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -486,8 +485,8 @@ of these, default="auto"
         device: str | torch.device = "cpu",
         random_state: RandomState = None,
         n_jobs: int | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -518,8 +517,8 @@ of these, default="auto"
         self.device = device
         self.random_state = random_state
         self.n_jobs = n_jobs
-        self.checkpoint_dir = checkpoint_dir
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
 
     # -- fitting -----------------------------------------------------------------------------
 
@@ -581,9 +580,9 @@ of these, default="auto"
         if earlier is not None:  # weights at hand, and what was chosen with them
             self._check_continues(settings, data, "warm_start")
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
+            start = earlier.net.members_
         determined_by = settings, data, start
         saved = Checkpoints.of_fit(self.checkpoint_dir, self.random_state, *determined_by)
-            start = earlier.net.members_
         # 2. Lambda and scaling, if they are to be chosen.
         layers = InputLayers()
         with Progress(bool(self.verbose), type(self).__name__) as progress:

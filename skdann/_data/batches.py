@@ -292,7 +292,7 @@ class StackedBatches:
         n = first.n_source
         # len(rows[0]) is 2 with target rows, and 1 without.
         shape = len(rows), len(rows[0]) * n, *first.data.row_shape
-        X = torch.empty(shape, device=first.tables.device)
+        X = torch.empty(shape, dtype=torch.float32, device=first.tables.device)
         for slot, domains in enumerate(rows):
             for i, block in enumerate(domains):  # the source's rows, then the target's
                 block.write(slice(step * n, (step + 1) * n), X[slot, i * n : (i + 1) * n])

@@ -327,7 +327,7 @@ def _new_networks(
 def _set_shares(networks: Sequence[DomainAdversarialNetwork], settings: Settings) -> None:
     shares = settings.label_shift
     for network in networks:
-        network.target_shares = None if shares is None else torch.tensor(shares)
+        network.target_shares = None if shares is None else torch.tensor(shares, dtype=torch.float32)
 
 
 # -- many fits, trained --------------------------------------------------------------------------
