@@ -13,10 +13,13 @@ PACKAGE = Path(skdann.__file__).parent
 ROOMS = {
     "exceptions": set(),
     "_file_version": set(),
+    "_callers": set(),
     "schedules": set(),
+    "_hidden_warnings": set(),
     "_sklearn_compat": {"sklearn"},
     "_typing": {"numpy", "sklearn"},
     "_notebook": {"sklearn"},
+    "_target_bound": {"numpy", "scipy", "sklearn"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "metrics": {"numpy", "scipy", "sklearn"},
     "_torch": {"numpy", "torch"},
