@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 from skdann.exceptions import (
     CheckpointWarning,
     DomainWarning,
+    IgnoredRowsWarning,
     OneClassWarning,
+    PrecisionWarning,
     SourceOnlyWarning,
+    TargetCutWarning,
     TargetScaleWarning,
 )
 
@@ -23,17 +26,22 @@ if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann._classifier import DANNClassifier
     from skdann._classifier_cv import DANNClassifierCV
     from skdann._report.report import AdaptationReport, adaptation_report
+    from skdann._target_bound.estimator import TargetBound
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdaptationReport",
+    "CheckpointWarning",
     "DANNClassifier",
     "DANNClassifierCV",
     "DomainWarning",
+    "IgnoredRowsWarning",
     "OneClassWarning",
-    "CheckpointWarning",
+    "PrecisionWarning",
     "SourceOnlyWarning",
+    "TargetBound",
+    "TargetCutWarning",
     "TargetScaleWarning",
     "adaptation_report",
 ]
@@ -44,6 +52,7 @@ _MODULE_OF = {
     "AdaptationReport": "skdann._report.report",
     "DANNClassifier": "skdann._classifier",
     "DANNClassifierCV": "skdann._classifier_cv",
+    "TargetBound": "skdann._target_bound.estimator",
     "adaptation_report": "skdann._report.report",
 }
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdann._file_version import stamped, without_stamp
 from skdann._notebook.shown import ShownMixin
+from skdann._target_bound.estimator import TargetBindingMixin
 from skdann._typing import Rows, Targets, available_if
 
 # Where rows are from: a name or a code for all of them, or a code for each.
@@ -29,7 +30,11 @@ def _saw_target(estimator: Any) -> bool:
 
 
 class DomainAdversarialMixin(
-    ShownMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin
+    TargetBindingMixin,
+    ShownMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
 ):
     """The methods of a classifier that has `classes_`, `n_domains_` and ``_outputs``.
 
