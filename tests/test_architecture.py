@@ -12,6 +12,7 @@ PACKAGE = Path(skdann.__file__).parent
 # Left to right, as data walks. Beside each room stand the outside packages that it knows.
 ROOMS = {
     "exceptions": set(),
+    "_deprecation": set(),
     "_file_version": set(),
     "_callers": set(),
     "schedules": set(),
@@ -27,12 +28,14 @@ ROOMS = {
     "_network": {"numpy", "scipy", "torch"},
     "_training": {"numpy", "scipy", "sklearn", "torch", "skorch", "tqdm"},
     "_choosing": {"numpy", "scipy", "sklearn", "joblib"},
-    "_prediction_mixin": {"numpy", "sklearn"},
+    "_serving": {"numpy", "torch"},
+    "_prediction_mixin": {"numpy", "sklearn", "torch"},
     "_classifier": {"numpy", "sklearn", "torch"},
     "_classifier_cv": {"numpy", "scipy", "sklearn"},
     "_report": {"numpy", "scipy", "sklearn"},
     "model_selection": {"numpy", "sklearn"},
     "pipeline": {"numpy", "sklearn"},
+    "serving": {"numpy"},
     "estimator_checks": {"numpy", "sklearn", "torch"},
     "displays": {"numpy", "scipy", "sklearn", "matplotlib", "torch"},
     "__init__": set(),
