@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann import model_selection as model_selection
     from skdann import pipeline as pipeline
     from skdann import schedules as schedules
+    from skdann import serving as serving
     from skdann._classifier import DANNClassifier
     from skdann._classifier_cv import DANNClassifierCV
     from skdann._report.report import AdaptationReport, adaptation_report
@@ -65,6 +66,7 @@ _SUBMODULES = (
     "model_selection",
     "pipeline",
     "schedules",
+    "serving",
 )
 
 
