@@ -5,7 +5,8 @@ SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
 .PHONY: all check readme test coverage slow lint format-check format types doctests build dist sdist-test \
-	docs docs-fast browser picture
+	docs docs-fast browser picture \
+	api versions
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -94,3 +95,12 @@ picture:
 browser:
 	npm install --silent --no-audit --no-fund --prefix docs/_build/axe axe-core@4.14.1
 	$(PYTHON) -m pytest -q -p no:cacheprovider tests/browser
+
+# The list of all that is public, which a test compares with the package.
+api:
+	$(PYTHON) tests/public_api.py
+
+# The tests in environments made for it, from the oldest versions of what the package requires to the
+# newest. Takes half an hour and, for a while, 10 GB. For one of them: make versions ENV=oldest.
+versions:
+	$(PYTHON) tests/versions/run_in_environments.py $(ENV)

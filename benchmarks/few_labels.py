@@ -190,7 +190,9 @@ def fit_and_score(pair: ShiftedPair, contestant: str, n_labels: int, draw: int) 
     accuracy = np.mean(model.predict(pair.X_test) == pair.y_test)
     rest, n_rest = accuracy_of_rest(model, pair, rows, accuracy)
     estimated = getattr(model, "target_accuracy_", None)
-    estimate, low, high = (None,) * 3 if estimated is None else map(float, estimated[:3])
+    estimate, low, high = (
+        (None,) * 3 if estimated is None else map(estimated.get, ("accuracy", "low", "high"))
+    )
     return Fitted(
         pair.dataset, pair.name, n_labels, draw, float(accuracy), rest, n_rest,
         estimate, low, high, seconds,

@@ -4,9 +4,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 from skdann.exceptions import (
+    CheckpointWarning,
     DomainWarning,
+    IgnoredRowsWarning,
     OneClassWarning,
+    PrecisionWarning,
     SourceOnlyWarning,
+    TargetCutWarning,
     TargetScaleWarning,
 )
 
@@ -20,20 +24,27 @@ if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann import model_selection as model_selection
     from skdann import pipeline as pipeline
     from skdann import schedules as schedules
+    from skdann import serving as serving
     from skdann import sources as sources
     from skdann._classifier import DANNClassifier
     from skdann._classifier_cv import DANNClassifierCV
     from skdann._report.report import AdaptationReport, adaptation_report
+    from skdann._target_bound.estimator import TargetBound
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AdaptationReport",
+    "CheckpointWarning",
     "DANNClassifier",
     "DANNClassifierCV",
     "DomainWarning",
+    "IgnoredRowsWarning",
     "OneClassWarning",
+    "PrecisionWarning",
     "SourceOnlyWarning",
+    "TargetBound",
+    "TargetCutWarning",
     "TargetScaleWarning",
     "adaptation_report",
 ]
@@ -44,6 +55,7 @@ _MODULE_OF = {
     "AdaptationReport": "skdann._report.report",
     "DANNClassifier": "skdann._classifier",
     "DANNClassifierCV": "skdann._classifier_cv",
+    "TargetBound": "skdann._target_bound.estimator",
     "adaptation_report": "skdann._report.report",
 }
 
@@ -57,6 +69,7 @@ _SUBMODULES = (
     "model_selection",
     "pipeline",
     "schedules",
+    "serving",
     "sources",
 )
 

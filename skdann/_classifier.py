@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -13,11 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdann._choosing.choice import safe_choice
-from skdann._choosing.label_evidence import AccuracyEstimate
 from skdann._choosing.workers import Workers
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.inputs import domain_codes, read_rows_like_fitted, read_training_data
@@ -30,13 +29,16 @@ from skdann._network.input_layers import InputLayers
 from skdann._network.layers import ACTIVATIONS
 from skdann._network.scaling import SCALINGS
 from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._sklearn_compat import Interval, StrOptions
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.continuing import (
     check_continues,
     check_streams,
     continued,
     streamed,
 )
-from skdann._training.fit_together import fit_together, train_on, work_of
+from skdann._training.fit_together import Trained, fit_together, train_on, work_of
+from skdann._training.plain_records import plain_record, record_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings
 from skdann._training.share_estimates import mean_shares, with_known_shares
@@ -248,6 +250,12 @@ of these, default="auto"
         1 shows a bar over the whole work, candidates and final fit, with running losses and domain
         accuracy.
 
+    checkpoint_dir : str or path, default=None
+        Folder for checkpoints of long fits, one at most every ten seconds; None writes none. `fit`
+        called again in the same way, after its process was killed, goes on from there, and the
+        result is the same to the last bit. It needs a `random_state`. The user guide says what
+        "the same way" is: :doc:`/guide/long_fits`.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -291,9 +299,9 @@ of these, default="auto"
         ``split1_test_<signal>``. It exists where `adapted_` does, if the rows could be divided
         into folds.
 
-    target_accuracy_ : tuple of accuracy, low, high and n_labels, or None
-        Accuracy on the target as the labels in `y_tgt` tell it, with an interval of 90 %
-        confidence (Wilson's). Each label is predicted by a candidate that neither was trained with
+    target_accuracy_ : dict or None
+        Accuracy on the target as the labels in `y_tgt` tell it: ``"accuracy"``; ``"low"`` and
+        ``"high"``, Wilson's interval of 90 % confidence; and ``"n_labels"``. Each label is predicted by a candidate that neither was trained with
         it nor chosen by it. It exists where `adapted_` does; None without two labels.
 
     history_ : list of dict
@@ -399,7 +407,7 @@ of these, default="auto"
     input_scaling_: str | None
     adapted_: bool
     verdict_: str
-    target_accuracy_: AccuracyEstimate | None
+    target_accuracy_: dict[str, float] | None
     cv_results_: dict[str, Any]
     history_: list[dict[str, Any]]
     target_shares_: NDArray[np.float64] | None
@@ -465,6 +473,7 @@ of these, default="auto"
         "random_state": ["random_state"],
         "n_jobs": [numbers.Integral, None],
         "verbose": ["verbose"],
+        "checkpoint_dir": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -505,6 +514,7 @@ of these, default="auto"
         random_state: RandomState = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -537,6 +547,7 @@ of these, default="auto"
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
 
     # -- fitting -----------------------------------------------------------------------------
 
@@ -612,20 +623,24 @@ of these, default="auto"
             self._check_continues(settings, data, "warm_start")
             settings = continued(settings, earlier.settings, chosen=hasattr(self, "adapted_"))
             start = earlier.net.members_
+        determined_by = settings, data, start
+        saved = Checkpoints.of_fit(self.checkpoint_dir, self.random_state, *determined_by)
         # 2. Lambda and scaling, if they are to be chosen.
         layers = InputLayers()
         with Progress(bool(self.verbose), type(self).__name__) as progress:
             progress.expect(work_of(settings, len(data.y_source)))
-            chosen = safe_choice(settings, data, layers, Workers(self.n_jobs, progress))
+            chosen = safe_choice(settings, data, layers, Workers(self.n_jobs, progress, saved))
             if chosen is not None:
                 settings = chosen.settings
             # 3. Class shares, if they are to be estimated, and the network. Nothing is set before.
             progress.begin("training")
-            known = with_known_shares([settings], [data])
+            known = with_known_shares([settings], [data], saved)
             (trained,) = fit_together(
-                known, [data], starts=[start], layers=layers, progress=progress
+                known, [data], starts=[start], layers=layers, progress=progress, saved=saved
             )
-        return self._set_fitted(trained, data, chosen, keep=earlier is not None)
+        self._set_fitted(trained, data, chosen, keep=earlier is not None)
+        saved.finish()
+        return self
 
     @explains_argument_names()
     @checks_parameters(skip_nested=True)
@@ -755,7 +770,7 @@ of these, default="auto"
             "_n_features_out": net.outputs(data.X_source[:1], "embedding").shape[1],
             "batch_size_": settings.batch_size,
             "classes_": data.classes,
-            "history_": [_finished(row) for row in net.history if "label_loss" in row],
+            "history_": _finished_rows(net),
             "input_scaling_": settings.input_scaling,
             "lambda_max_": settings.lambda_max,
             "n_domains_": max(domains_before, 1 if data.X_target is None else data.n_domains),
@@ -777,6 +792,23 @@ of these, default="auto"
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)
         return self
+
+    def _to_plain(self, state):
+        """Return the state as plain data; the history is that of the net."""
+        if "_trained" in state:
+            state["_trained"] = state["_trained"].plain()
+            state["_recognition"] = plain_record(state["_recognition"])
+            if state["history_"] == _finished_rows(self.net_):
+                del state["history_"]
+        return state
+
+    def _from_plain(self, state):
+        """Return the state of plain data."""
+        if "_trained" in state:
+            trained = state["_trained"] = Trained.of_plain(state["_trained"])
+            state["_recognition"] = record_of(state["_recognition"])
+            state.setdefault("history_", _finished_rows(trained.net))
+        return state
 
     # -- the fitted classifier ---------------------------------------------------------------
 
@@ -923,6 +955,7 @@ def _check_total_rows(total_rows):
         )
 
 
-def _finished(row):
-    """Return an epoch's record without skorch's list of batches."""
-    return {key: value for key, value in row.items() if key != "batches"}
+def _finished_rows(net):
+    """Return the records of a net's epochs without skorch's list of batches."""
+    finished = (row for row in net.history if "label_loss" in row)
+    return [{key: value for key, value in row.items() if key != "batches"} for row in finished]

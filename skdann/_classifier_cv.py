@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdann._choosing.choice import Pool, judged_in_folds
@@ -22,7 +22,9 @@ from skdann._classifier import DANNClassifier, Scaling, read_record
 from skdann._data.argument_names import explains_argument_names
 from skdann._data.splits import folds_of
 from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._sklearn_compat import Interval, StrOptions, check_parameters
 from skdann._torch.randomness import entropy_of
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.fit_together import fit_together, joined, work_of
 from skdann._training.progress import Progress
 from skdann._training.settings import Settings, usual_scalings
@@ -38,6 +40,7 @@ _NOT_CANDIDATES = {
     "random_state",
     "device",
     "n_jobs",
+    "checkpoint_dir",
 }
 
 
@@ -106,6 +109,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
     verbose : int, default=0
         1 shows a bar over candidates, folds and the final fit, and prints what was chosen, and why.
 
+    checkpoint_dir : str or path, default=None
+        Folder for checkpoints of long fits, as in `DANNClassifier`; None takes the `estimator`'s.
+
     Attributes
     ----------
     adapted_ : bool
@@ -113,6 +119,9 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
 
     verdict_ : str
         What was chosen and why, how sure that is, and what came closest.
+
+    target_accuracy_ : dict or None
+        Accuracy on the target by the labels in `y_tgt`; see `DANNClassifier`.
 
     best_params_ : dict
         Settings of the chosen candidate.
@@ -218,6 +227,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         "random_state": ["random_state"],
         "n_jobs": [numbers.Integral, None],
         "verbose": [Interval(numbers.Integral, 0, None, closed="left"), "boolean"],
+        "checkpoint_dir": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -241,6 +251,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         random_state: RandomState = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.lambdas = lambdas
         self.input_scalings = input_scalings
@@ -252,6 +263,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
 
     @explains_argument_names()
     @checks_parameters(skip_nested=False)
@@ -308,10 +320,13 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             template, X, y, X_tgt, sample_weight, groups, y_tgt, source_domain, of=self
         )
         pool = self._pool(template, data)
+        saved = self._saved(pool, data)
         with Progress(bool(self.verbose or template.verbose), type(self).__name__) as progress:
-            return self._fit(template, pool, data, y, progress)
+            self._fit(template, pool, data, y, progress, saved)
+        saved.finish()
+        return self
 
-    def _fit(self, template, pool, data, y, progress):
+    def _fit(self, template, pool, data, y, progress, saved):
         """Choose from a pool, and fit what was chosen."""
         ranking, found = [0], {"adapted_": False, "verdict_": "No target: nothing to adapt to."}
         n_source = len(data.y_source)
@@ -321,7 +336,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             n_target, n_folds = len(data.target_domain), len(folds)
             progress.expect(n_folds * expected_work(pool.settings, n_source, n_target))
             progress.begin(f"{len(pool.settings)} candidates, {n_folds} folds")
-            workers = Workers(self.n_jobs, progress)
+            workers = Workers(self.n_jobs, progress, saved)
             judged = judged_in_folds(pool, data, folds, self.scoring, workers)
             signals, choice = judged.signals, judged.choice
             ranking = choice.ranking
@@ -339,7 +354,8 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         records = [data] * len(settings)
         progress.begin("training")
         progress.expect((len(settings) - 1) * work_of(pool.settings[0], n_source))
-        trained = fit_together(with_known_shares(settings, records), records, progress=progress)
+        known = with_known_shares(settings, records, saved)
+        trained = fit_together(known, records, progress=progress, saved=saved)
         best = clone(template).set_params(**pool.params[ranking[0]])
         if len(trained) > 1:
             trained = [joined(trained)]
@@ -352,7 +368,15 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         }
         if self.verbose:
             print(f"[DANNClassifierCV] {found['verdict_']}")
-        return self._set_fitted(found)
+        self._set_fitted(found)
+
+    def _saved(self, pool, data):
+        """Return the checkpoints of this fit; the estimator's parameters count without our own."""
+        folder, state = self.checkpoint_dir, self.random_state
+        if self.estimator is not None:
+            folder = self.estimator.checkpoint_dir if folder is None else folder
+            state = self.estimator.random_state if state is None else state
+        return Checkpoints.of_fit(folder, state, pool.settings, data, self.scoring, self.refit)
 
     def _template(self):
         """Return an unfitted classifier with all that the candidates have in common."""
@@ -376,7 +400,7 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         settings = []
         for one in params:
             candidate = clone(template).set_params(**one)
-            candidate._validate_params()
+            check_parameters(candidate)
             settings.append(Settings.of(candidate, data))
         return Pool.of(params, settings)
 
@@ -412,7 +436,6 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
         for name in stale - found.keys():  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(found)
-        return self
 
     def _outputs(self, X, domain, of, *finish):
         check_is_fitted(self)

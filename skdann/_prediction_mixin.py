@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+import os
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
+from skdann._data.inputs import domain_codes
+from skdann._data.labels import read_true_labels, read_weight
+from skdann._data.listing import listed, shortened
+from skdann._file_version import stamped, without_stamp
 from skdann._notebook.shown import ShownMixin
+from skdann._serving.module import ProbabilityModule
+from skdann._serving.onnx_model import onnx_model, write_whole
+from skdann._target_bound.estimator import TargetBindingMixin
 from skdann._typing import Rows, Targets, available_if
 
 # Where rows are from: a name or a code for all of them, or a code for each.
@@ -28,7 +37,11 @@ def _saw_target(estimator: Any) -> bool:
 
 
 class DomainAdversarialMixin(
-    ShownMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin
+    TargetBindingMixin,
+    ShownMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
 ):
     """The methods of a classifier that has `classes_`, `n_domains_` and ``_outputs``.
 
@@ -194,7 +207,17 @@ class DomainAdversarialMixin(
         float in [0, 1]
             Share of the rows whose label is predicted correctly.
         """
-        return accuracy_score(y, self.predict(X, domain=domain), sample_weight=sample_weight)
+        predicted = self.predict(X, domain=domain)
+        labels = read_true_labels(y, len(predicted))
+        try:
+            return accuracy_score(
+                labels, predicted, sample_weight=read_weight(sample_weight, len(predicted))
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y can't be compared with predictions, which are {listed(self.classes_)}: "
+                f"{shortened(error, 300)}"
+            ) from error
 
     @available_if(_saw_target)
     def predict_domain_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
@@ -219,6 +242,121 @@ class DomainAdversarialMixin(
         return self._outputs(
             X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
         )
+
+    # -- in files ----------------------------------------------------------------------------
+
+    def to_torch(self, *, domain: Literal["target", "source"] | int | None = None) -> nn.Module:
+        """Return a plain torch module, from raw rows to what `predict_proba` returns for them.
+
+        The input scaling is in it, the average over `n_members` too. It is a copy, on the CPU and
+        in evaluation mode, for ``torch.export`` and programs without skdann. Rows are not checked.
+
+        Parameters
+        ----------
+        domain : {"target", "source"} or int, default=None
+            Where all rows will be from; see `predict`. With None the module recognises source rows
+            as `predict` does, where that matters, but without its warnings.
+
+        Returns
+        -------
+        torch.nn.Module
+            It takes a float32 tensor of shape (n_rows, n_features), dense and with the columns of
+            `fit`, and returns one of shape (n_rows, n_classes), in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such `domain`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skdann import DANNClassifier
+        >>> from skdann.datasets import make_rotated_moons
+        >>> X_src, y_src, X_tgt, _ = make_rotated_moons(random_state=0)
+        >>> clf = DANNClassifier(lambda_max=1.0, max_epochs=5, random_state=0)
+        >>> module = clf.fit(X_src, y_src, X_tgt).to_torch()
+        >>> module(torch.tensor(X_tgt[:2], dtype=torch.float32)).shape
+        torch.Size([2, 2])
+        """
+        fitted = self._fitted_classifier()
+        code = domain_codes(domain, 1, max(2, fitted.n_domains_))
+        if domain is None:
+            return ProbabilityModule(fitted.net_.members_, fitted._recognition)
+        return ProbabilityModule(fitted.net_.members_, domain=None if code is None else int(code))
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        domain: Literal["target", "source"] | int | None = None,
+    ) -> None:
+        """Write an ONNX file, from raw rows to labels and probabilities.
+
+        Its input ``X`` are float32 rows of shape (n_rows, n_features), dense and with the columns
+        of `fit`, any number of them. Its outputs are ``label``, as from `predict`, of shape
+        (n_rows,), and ``probabilities``, as from `predict_proba`, of shape (n_rows, n_classes).
+        The file is written whole or not at all. It needs ``pip install "skdann[onnx]"``.
+
+        Parameters
+        ----------
+        path : str or path
+            Of the file; one that is there is replaced.
+
+        domain : {"target", "source"} or int, default=None
+            Where all rows will be from; see `to_torch`.
+
+        Raises
+        ------
+        ImportError
+            Without the packages of the extra "onnx".
+        ValueError
+            If a custom part can't be exported, `domain` does not exist, or the labels are neither
+            numbers nor text.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from skdann import DANNClassifier
+        >>> from skdann.datasets import make_rotated_moons
+        >>> X_src, y_src, X_tgt, _ = make_rotated_moons(random_state=0)
+        >>> clf = DANNClassifier(lambda_max=1.0, max_epochs=5, random_state=0)
+        >>> file = Path(tempfile.mkdtemp()) / "model.onnx"
+        >>> clf.fit(X_src, y_src, X_tgt).to_onnx(file)  # doctest: +SKIP
+        """
+        fitted = self._fitted_classifier()
+        module = self.to_torch(domain=domain)
+        model = onnx_model(module, fitted._row_shape, fitted.classes_)
+        write_whole(path, model.SerializeToString())
+
+    def _fitted_classifier(self):
+        """Return the `DANNClassifier` that predicts, fitted."""
+        check_is_fitted(self)
+        return getattr(self, "best_estimator_", self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return plain data with the version that writes them."""
+        return stamped(self._to_plain(dict(super().__getstate__())))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set the state, with a warning if another version wrote it."""
+        state, _ = without_stamp(state, type(self).__name__)
+        self.__dict__.update(self._from_plain(state))
+
+    def __copy__(self) -> Self:
+        """Return a copy that shares what was fitted; a fit replaces that, and changes none."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def _to_plain(self, state):
+        """Return the state as plain data; see `skdann._training.plain_records`."""
+        return state
+
+    def _from_plain(self, state):
+        """Return the state that `_to_plain` was called with."""
+        return state
 
     def __sklearn_tags__(self) -> Any:
         """Declare sparse input and the float32 output of `transform`."""

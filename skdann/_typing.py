@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-import sklearn.base
 import sklearn.utils.metaestimators
 from numpy.typing import ArrayLike
+
+from skdann._sklearn_compat import fit_context
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -37,9 +38,7 @@ def checks_parameters(*, skip_nested: bool) -> Callable[[Method], Method]:
     skip_nested : bool
         Whether estimators that `fit` itself makes and fits are trusted, and not checked.
     """
-    decorate: Callable[[Method], Method] = sklearn.base._fit_context(
-        prefer_skip_nested_validation=skip_nested
-    )
+    decorate: Callable[[Method], Method] = fit_context(prefer_skip_nested_validation=skip_nested)
     return decorate
 
 

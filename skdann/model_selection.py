@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils import check_random_state, indexable
 
 from skdann._choosing.gain_model import SEARCH_GAIN
 from skdann._choosing.rule import choose_from_search
+from skdann._sklearn_compat import safe_indexing
+from skdann._target_bound.estimator import TargetBound
+from skdann._target_bound.kept_rows import KeptRows
 from skdann._typing import RandomState, Rows, Targets
 from skdann.metrics._reverse_validation import ReverseValidation
 from skdann.metrics._scorer_base import TargetScorer
 from skdann.metrics._scorers import EntropyScorer, InfoMaxScorer
 
-__all__ = ["AlignedTarget", "DomainKFold", "adaptation_scoring", "choose_adaptation"]
+__all__ = [
+    "AlignedTarget",
+    "DomainKFold",
+    "adaptation_scoring",
+    "choose_adaptation",
+    "without_target",
+]
+
+Estimator = TypeVar("Estimator")
 
 # If all rows of one fold are taken and less than this share of another, the rows cannot be a random
 # draw from whole folds.
@@ -112,7 +125,7 @@ class AlignedTarget(tuple[Any, ...]):
         parts = []
         for target, target_folds in zip(self, self._target_folds, strict=True):
             in_folds = np.isin(target_folds, folds)
-            parts.append(_safe_indexing(target, np.flatnonzero(in_folds)))
+            parts.append(safe_indexing(target, np.flatnonzero(in_folds)))
         return tuple(parts)
 
     def _folds_of(self, rows):
@@ -289,7 +302,8 @@ def adaptation_scoring(X_tgt: Targets | None = None) -> dict[str, TargetScorer]:
     Parameters
     ----------
     X_tgt : {array-like, sparse matrix, DataFrame} of shape (n_target, n_features), default=None
-        The target, or a tuple of targets. Needed if metadata routing is not enabled.
+        The target, or a tuple of targets. With metadata routing leave it out: the scorers then
+        take the target that is passed to `fit`.
 
     Returns
     -------
@@ -298,14 +312,15 @@ def adaptation_scoring(X_tgt: Targets | None = None) -> dict[str, TargetScorer]:
 
     See Also
     --------
-    choose_adaptation : An example with `X_tgt`.
+    choose_adaptation : Chooses by these scores.
+    without_target : Takes the rows out of a search.
 
     Notes
     -----
     Scorers that are built with `X_tgt` keep its rows, and a search keeps its scorers. A pickle of
     the search then contains the target: it is as large as these rows, and anyone who gets it can
     read them. To avoid that, enable metadata routing and leave `X_tgt` out, as below; the target
-    goes to `fit` and is not kept. Or pickle ``search.best_estimator_``.
+    goes to `fit` and is not kept. `without_target` takes the rows out of a search that has them.
 
     Examples
     --------
@@ -360,7 +375,7 @@ def choose_adaptation(cv_results: Mapping[str, Any]) -> int:
     Raises
     ------
     ValueError
-        If a score is missing, or no candidate is without adaptation.
+        If a score is missing or is NaN for the baseline, or no candidate is without adaptation.
 
     See Also
     --------
@@ -369,6 +384,7 @@ def choose_adaptation(cv_results: Mapping[str, Any]) -> int:
 
     Examples
     --------
+    >>> import sklearn
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skdann.datasets import make_tilted_digits
     >>> from skdann.model_selection import adaptation_scoring, choose_adaptation
@@ -380,21 +396,125 @@ def choose_adaptation(cv_results: Mapping[str, Any]) -> int:
     ...         "dannclassifier__lambda_max": [0, 1],
     ...         "dannclassifier__input_scaling": ["source", "domain"],
     ...     },
-    ...     scoring=adaptation_scoring((X_tgt,)), refit=choose_adaptation, cv=2,
+    ...     scoring=adaptation_scoring(), refit=choose_adaptation, cv=2,
     ... )
-    >>> search.fit(X_src, y_src, X_tgt=(X_tgt,)).best_params_["dannclassifier__input_scaling"]
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     search = search.fit(X_src, y_src, X_tgt=(X_tgt,))
+    >>> search.best_params_["dannclassifier__input_scaling"]
     'domain'
     """
     missing = [f"mean_test_{n}" for n in SEARCH_GAIN if f"mean_test_{n}" not in cv_results]
     if missing:
         raise ValueError(
-            f"cv_results lacks {missing}. Search with scoring=adaptation_scoring((X_tgt,)); with "
-            "metadata routing enabled, scoring=adaptation_scoring() will do."
+            f"cv_results lacks {missing}. Search with scoring=adaptation_scoring(), with metadata "
+            "routing enabled; without it, scoring=adaptation_scoring((X_tgt,))."
         )
     baseline = first_without_adaptation(cv_results["params"])
     # One value for each candidate: the mean over the test folds.
     means = {name: np.asarray(cv_results[f"mean_test_{name}"]) for name in SEARCH_GAIN}
+    _check_baseline_scores(means, baseline)
     return choose_from_search(means, baseline).index
+
+
+def _check_baseline_scores(means, baseline):
+    """Raise if the baseline has no score, as nothing can then be compared with it."""
+    missing = [name for name, values in means.items() if not np.isfinite(values[baseline])]
+    if missing:
+        all_missing = not any(np.isfinite(means[name]).any() for name in missing)
+        whose = "all candidates" if all_missing else f"the baseline (candidate {baseline})"
+        raise ValueError(
+            f"{', '.join(missing)}: the scores of {whose} are NaN, so there is nothing to choose "
+            "by. A fit or a score failed; error_score='raise' in the search shows why. Scorers "
+            "need the target: scoring=adaptation_scoring() with metadata routing enabled, and "
+            "search.fit(X, y, X_tgt=(X_tgt,))."
+        )
+
+
+def without_target(estimator: Estimator) -> Estimator:
+    """Return a copy of an estimator without the rows of the target that are in it.
+
+    Save this copy. Scorers that were built with a target, and estimators that a target is bound to,
+    would bring its rows into the file, one by one. The copy predicts as before. To be fitted again
+    it needs the target again: scorers take the `X_tgt` of a call, for which metadata routing must
+    be enabled, and estimators are bound anew.
+
+    Parameters
+    ----------
+    estimator : search, meta-estimator, Pipeline or any other estimator, fitted or not
+        It is not changed.
+
+    Returns
+    -------
+    estimator : object
+        Shares everything with the original, except what held rows.
+
+    See Also
+    --------
+    adaptation_scoring : With metadata routing, scorers need not be built with the target.
+    skdann.DANNClassifier.with_target : Binds a target to an estimator.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdann import DANNClassifier
+    >>> from skdann.datasets import make_rotated_moons
+    >>> from skdann.metrics import InfoMaxScorer
+    >>> from skdann.model_selection import without_target
+    >>> X_src, y_src, X_tgt, _ = make_rotated_moons(n_samples=100, random_state=0)
+    >>> search = GridSearchCV(
+    ...     DANNClassifier(max_epochs=2, random_state=0), {"lambda_max": [0, 1]}, cv=2,
+    ...     scoring=InfoMaxScorer(X_tgt=(X_tgt,)),
+    ... ).fit(X_src, y_src, X_tgt=(X_tgt,))
+    >>> X_tgt.tobytes() in pickle.dumps(search)
+    True
+    >>> X_tgt.tobytes() in pickle.dumps(without_target(search))
+    False
+    """
+    return _without_rows(estimator)
+
+
+def _without_rows(value):
+    """Return a value without rows of a target: itself if there are none in it."""
+    if isinstance(value, KeptRows):
+        return value.without_rows()
+    if isinstance(value, dict):
+        return _updated(value, _changed(value))
+    # Scorers of scikit-learn may hold an estimator and are none.
+    of_scikit_learn = type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__")
+    if isinstance(value, BaseEstimator) or of_scikit_learn:
+        return _estimator_without_rows(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_without_rows, value)) if _changed(dict(enumerate(value))) else value
+    return value
+
+
+def _estimator_without_rows(estimator):
+    changed = _changed(vars(estimator))
+    rows = vars(estimator).get("X_tgt")
+    if isinstance(estimator, TargetScorer) and rows is not None and not isinstance(rows, str):
+        changed["X_tgt"] = None
+    if isinstance(estimator, TargetBound):
+        changed["X_tgt"] = KeptRows.of(rows).without_rows()
+    if not changed:
+        return estimator
+    lighter = copy.copy(estimator)
+    vars(lighter).update(changed)
+    return lighter
+
+
+def _changed(values):
+    """Return what is another value without rows, by its key."""
+    lighter = {key: _without_rows(value) for key, value in values.items()}
+    return {key: value for key, value in lighter.items() if value is not values[key]}
+
+
+def _updated(mapping, changed):
+    if not changed:
+        return mapping
+    mapping = copy.copy(mapping)
+    mapping.update(changed)
+    return mapping
 
 
 def first_without_adaptation(candidates):

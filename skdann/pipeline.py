@@ -12,12 +12,15 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdann._classifier import DANNClassifier
 from skdann._data.argument_names import explains_argument_names
+from skdann._data.targets import warn_if_cut
 from skdann._notebook.shown import ShownMixin
 from skdann._prediction_mixin import DomainAdversarialMixin
+from skdann._sklearn_compat import num_samples
+from skdann._target_bound.estimator import TargetBindingMixin
 from skdann._typing import Rows, Targets, available_if
 from skdann.model_selection import AlignedTarget
 
@@ -35,7 +38,7 @@ def _final_step_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class DANNPipeline(ShownMixin, Pipeline):
+class DANNPipeline(TargetBindingMixin, ShownMixin, Pipeline):
     """Pipeline that takes the target rows along, with and without metadata routing.
 
     `fit` fits the steps to the source, transforms the target by them, and passes both on to
@@ -500,10 +503,11 @@ def _with_target(X, X_tgt, params):
     """Return the parameters of `fit` with the target, if there is one, as a tuple."""
     if X_tgt is None:
         return params
-    if isinstance(X_tgt, AlignedTarget) and X_tgt.shape[0] != _num_samples(X):
+    if isinstance(X_tgt, AlignedTarget) and X_tgt.shape[0] != num_samples(X):
         raise ValueError(
             f"X_tgt was aligned with the folds of {X_tgt.shape[0]} source rows, but X has "
-            f"{_num_samples(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
+            f"{num_samples(X)}: align it with this X, or pass the plain tuple (X_tgt,)."
         )
+    warn_if_cut(X_tgt, num_samples(X))
     # A tuple, because scikit-learn would index an array that has as many rows as X.
     return {**params, "X_tgt": X_tgt if isinstance(X_tgt, tuple) else (X_tgt,)}

@@ -350,8 +350,8 @@ def test_few_labels_move_the_expected_gain_and_many_decide():
 
 def test_the_estimate_is_wilsons_interval():
     estimate = estimated_accuracy(np.array([1, 1, 1, 0, 1]))
-    assert estimate.accuracy == 0.8 and estimate.n_labels == 5
-    assert 0.4 < estimate.low < 0.45 and 0.94 < estimate.high < 0.96
+    assert estimate["accuracy"] == 0.8 and estimate["n_labels"] == 5
+    assert 0.4 < estimate["low"] < 0.45 and 0.94 < estimate["high"] < 0.96
     assert estimated_accuracy(np.array([])) is None
 
 
@@ -370,7 +370,7 @@ def test_the_estimate_sees_what_no_score_without_labels_can():
     clf.set_params(target_label_weight=0.0)
     estimate = clf.fit(X, y, X_tgt, y_tgt=some(y_tgt, 100)).target_accuracy_
     truth = clf.score(X_tgt[100:], y_tgt[100:])
-    assert truth < 0.1 and estimate.high < 0.2 and estimate.n_labels == 100
+    assert truth < 0.1 and estimate["high"] < 0.2 and estimate["n_labels"] == 100
     assert "Target accuracy, by 100 labels" in clf.verdict_
     report = adaptation_report(clf, X, y, X_tgt)
     assert report.target_accuracy == estimate and "target accuracy" in str(report)
@@ -380,7 +380,7 @@ def test_a_choice_without_labels_has_no_estimate_and_a_later_fit_forgets_it():
     X, y, X_tgt, y_tgt = swapped()
     clf = DANNClassifier(lambda_max=(0, 1.0), input_scaling="source", max_epochs=3, random_state=0)
     assert clf.fit(X, y, X_tgt).target_accuracy_ is None
-    assert clf.fit(X, y, X_tgt, y_tgt=some(y_tgt, 10)).target_accuracy_.n_labels == 10
+    assert clf.fit(X, y, X_tgt, y_tgt=some(y_tgt, 10)).target_accuracy_["n_labels"] == 10
     assert not hasattr(clf.set_params(lambda_max=1.0).fit(X, y, X_tgt), "target_accuracy_")
 
 
@@ -414,5 +414,5 @@ def test_the_pool_hides_labels_in_each_of_its_folds():
     clf = DANNClassifierCV(lambdas=[0, 1], input_scalings=["source"], random_state=0)
     clf.set_params(estimator=DANNClassifier(max_epochs=4))
     clf.fit(X, y, (X_tgt[:50], X_tgt[50:]), y_tgt=(None, some(y_tgt[50:], 30)))
-    assert clf.target_accuracy_.n_labels == 30
+    assert clf.target_accuracy_["n_labels"] == 30
     assert not np.isnan(clf.cv_results_["split2_test_target_accuracy"]).any()

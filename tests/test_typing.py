@@ -8,11 +8,11 @@ import inspect
 import typing
 
 import pytest
-from sklearn.utils._param_validation import StrOptions
 from typed_programs import accepted
 
 import skdann
 from skdann import DANNClassifier, DANNClassifierCV
+from skdann._sklearn_compat import StrOptions
 
 # The displays state types in their docstrings only.
 MODULES = ["skdann", *(f"skdann.{name}" for name in skdann._SUBMODULES if name != "displays")]

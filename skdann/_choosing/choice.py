@@ -8,11 +8,7 @@ import numpy as np
 from skdann._choosing import gain_model
 from skdann._choosing.calibration import calibrated
 from skdann._choosing.cross_fit import cross_fit, expected_work
-from skdann._choosing.label_evidence import (
-    AccuracyEstimate,
-    estimated_accuracy,
-    hidden_in_folds,
-)
+from skdann._choosing.label_evidence import estimated_accuracy, hidden_in_folds
 from skdann._choosing.remarks import remarks_on
 from skdann._choosing.results_table import cv_results, in_words
 from skdann._choosing.rule import Choice, choose_by_signal, choose_from_pool, with_finalists
@@ -99,15 +95,15 @@ class Judged(NamedTuple):
     signals : Signals
     choice : Choice
     verdict : str
-    target_accuracy : AccuracyEstimate or None
-        Of the chosen candidate, by target labels; None without any.
+    target_accuracy : dict or None
+        Of the chosen candidate, by target labels, see `estimated_accuracy`; None without any.
     """
 
     results: list
     signals: Signals
     choice: Choice
     verdict: str
-    target_accuracy: AccuracyEstimate | None = None
+    target_accuracy: dict | None = None
 
 
 class Chosen(NamedTuple):
@@ -120,7 +116,7 @@ class Chosen(NamedTuple):
     adapted: bool
     verdict: str
     cv_results: dict | None = None
-    target_accuracy: AccuracyEstimate | None = None
+    target_accuracy: dict | None = None
 
 
 def safe_choice(settings, data, layers=None, workers=None):
@@ -270,7 +266,7 @@ def _judged(results, data, folds, names, model=gain_model.LEARNED, pool_means=No
 
 
 def _target_accuracy(signals, model):
-    """Return the `AccuracyEstimate` of what is chosen among candidates, or None without labels.
+    """Return the estimated accuracy of what is chosen among candidates, or None without labels.
 
     The labels that were hidden in a fold judge what is chosen without them: a choice that has
     seen them would look better than it is.

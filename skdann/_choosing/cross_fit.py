@@ -9,6 +9,7 @@ import numpy as np
 from skdann._choosing.workers import Workers
 from skdann._data.record import TrainingData, at_rows, training_fold
 from skdann._network.input_layers import InputLayers
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     class_probabilities,
@@ -82,10 +83,12 @@ def cross_fit(candidates, data, folds, layers=None, workers=None, hidden=None):
     for (train, held_out), rows in zip(folds, hidden, strict=True):
         record = training_fold(data, train)  # one object: what has equal rows can share them
         record = record if rows is None else record.without_labels(rows)
-        settings = with_known_shares(candidates, [record] * len(candidates))
-        for group in groups:
+        saved = workers.saved.part("fold", train, held_out, rows, candidates)
+        settings = with_known_shares(candidates, [record] * len(candidates), saved)
+        for number, group in enumerate(groups):
             own = [settings[i] for i in group]
-            tasks.append(_FoldTask(own, data, record, held_out, layers, rows))
+            part = saved.part(f"task{number}")
+            tasks.append(_FoldTask(own, data, record, held_out, layers, part, rows))
     done = iter(workers.results(tasks))
     results = [[] for _ in candidates]
     for _ in folds:
@@ -135,6 +138,8 @@ class _FoldTask:
     held_out : int64 ndarray
         Positions among the source rows of all rows.
     layers : InputLayers
+    saved : Checkpoints
+        Where the results are kept, and the trainings until then.
     hidden : int64 ndarray or None
         Positions of the target rows whose labels are hidden.
     """
@@ -144,6 +149,7 @@ class _FoldTask:
     record: TrainingData
     held_out: np.ndarray
     layers: InputLayers
+    saved: Checkpoints
     hidden: np.ndarray | None = None
 
     @property
@@ -153,11 +159,19 @@ class _FoldTask:
         return sum(_work(one, n_train, n_target) for one in self.candidates)
 
     def __call__(self, progress=None):
-        """Train the candidates."""
+        """Train the candidates, or return what an earlier run of this task has found."""
+        found = self.saved.read_arrays()
+        if found is not None:
+            if progress is not None:
+                progress.advance(self.work)
+            return [FoldResult(*arrays) for arrays in found]
         trials = [_Trial(one) for one in self.candidates]
         self._train_there(trials, progress)
         self._train_back(trials, progress)
-        return [self._result(trial) for trial in trials]
+        results = [self._result(trial) for trial in trials]
+        self.saved.write_arrays([[*vars(one).values()] for one in results])
+        self.saved.remove_parts()
+        return results
 
     def elsewhere(self):
         """Return a function and arguments that do the same in another process.
@@ -169,16 +183,21 @@ class _FoldTask:
         data, record = self.data, self.record
         known = self.layers.known(record, [one.input_scaling for one in self.candidates])
         rest = [replace(one, X_source=None, X_target=None) for one in (data, record)]
-        known = (known, self.hidden)
-        arguments = self.candidates, *rest, self.held_out, known, data.X_source, data.X_target
-        return _in_another_process, arguments
+        large = data.X_source, data.X_target
+        return _in_another_process, (
+            self.candidates,
+            *rest,
+            self.held_out,
+            known,
+            *large,
+            self.saved,
+            self.hidden,
+        )
 
     def _train_there(self, trials, progress):
         records = [self.record] * len(trials)
         settings = [trial.settings for trial in trials]
-        networks = fit_together(
-            settings, records, trial=True, layers=self.layers, progress=progress
-        )
+        networks = self._fit_together(settings, records, progress, "there")
         for trial, trained in zip(trials, networks, strict=True):
             trial.there = trained
             trial.target_proba = target_probabilities(trained.net, self.record)
@@ -211,11 +230,20 @@ class _FoldTask:
             codes = trial.target_proba.argmax(axis=1).astype(np.int64)
             records.append(replace(record, y_source=codes))
         starts = [trial.there.net.members_ for trial in going]  # trained weights
-        networks = fit_together(
-            settings, records, starts=starts, trial=True, layers=self.layers, progress=progress
-        )
+        networks = self._fit_together(settings, records, progress, "back", starts)
         for trial, trained in zip(going, networks, strict=True):
             trial.back = trained
+
+    def _fit_together(self, settings, records, progress, way, starts=None):
+        return fit_together(
+            settings,
+            records,
+            starts=starts,
+            trial=True,
+            layers=self.layers,
+            progress=progress,
+            saved=self.saved.part(way),
+        )
 
     def _result(self, trial):
         data = self.data
@@ -234,11 +262,12 @@ class _FoldTask:
         )
 
 
-def _in_another_process(candidates, data, record, held_out, known, X_source, X_target):
+def _in_another_process(
+    candidates, data, record, held_out, known, X_source, X_target, saved, hidden
+):
     data, record = (replace(one, X_source=X_source, X_target=X_target) for one in (data, record))
-    layers, hidden = known
-    layers = InputLayers.knowing(record, *layers)
-    return _FoldTask(candidates, data, record, held_out, layers, hidden)()
+    layers = InputLayers.knowing(record, *known)
+    return _FoldTask(candidates, data, record, held_out, layers, saved, hidden)()
 
 
 def _reversed_record(data, held_out):

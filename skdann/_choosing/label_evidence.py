@@ -43,15 +43,6 @@ class Weighed(NamedTuple):
     doubt: np.ndarray
 
 
-class AccuracyEstimate(NamedTuple):
-    """Target accuracy as far as the labels tell, with an interval of 90 % confidence."""
-
-    accuracy: float
-    low: float
-    high: float
-    n_labels: int
-
-
 def hidden_in_folds(data, n_folds, generator):
     """Return for each fold the target rows whose labels are hidden, by their positions.
 
@@ -127,10 +118,16 @@ def weighed(expected, bound, gains, errors):
 
 
 def estimated_accuracy(hits):
-    """Return the `AccuracyEstimate` for a 0 or 1 for each label; None without labels."""
+    """Return accuracy, interval and number of labels, for a 0 or 1 for each; None without any.
+
+    Returns
+    -------
+    dict of ``accuracy``, ``low``, ``high`` and ``n_labels``, or None
+        The interval is Wilson's, of `CONFIDENCE`.
+    """
     if not len(hits):
         return None
     n_hits = int(np.sum(hits))
     interval = binomtest(n_hits, len(hits)).proportion_ci(CONFIDENCE, method="wilson")
     low, high = float(interval.low), float(interval.high)
-    return AccuracyEstimate(n_hits / len(hits), low, high, len(hits))
+    return {"accuracy": n_hits / len(hits), "low": low, "high": high, "n_labels": len(hits)}

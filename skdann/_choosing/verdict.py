@@ -29,8 +29,8 @@ def verdict_of(choice, signals, names, accuracy=None):
     signals : Signals
     names : list of str
         The candidates as a user would write them; the first is the baseline.
-    accuracy : AccuracyEstimate, default=None
-        Of what was chosen, by target labels.
+    accuracy : dict, default=None
+        Of what was chosen, by target labels; see `estimated_accuracy`.
     """
     best = choice.index
     if best == 0:
@@ -95,9 +95,9 @@ def _accuracy(estimate):
     if estimate is None:
         return []
     return [
-        f"Target accuracy, by {estimate.n_labels} labels that neither the training nor the choice "
-        f"saw: {estimate.accuracy:.3f}, with {100 * CONFIDENCE:.0f} % confidence between "
-        f"{estimate.low:.3f} and {estimate.high:.3f}."
+        f"Target accuracy, by {estimate['n_labels']} labels that neither the training nor the choice "
+        f"saw: {estimate['accuracy']:.3f}, with {100 * CONFIDENCE:.0f} % confidence between "
+        f"{estimate['low']:.3f} and {estimate['high']:.3f}."
     ]
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+import joblib
+import sklearn
 from joblib import effective_n_jobs
-from sklearn.utils.parallel import Parallel, delayed
+from joblib.parallel import get_active_backend
+from sklearn.utils import parallel as of_sklearn
 
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.progress import Progress
 
 
@@ -37,11 +41,19 @@ class Workers:
         As everywhere in scikit-learn: None is 1, or what `joblib.parallel_config` says.
     progress : Progress, default=None
         Moves on as tasks are done.
+    saved : Checkpoints, default=None
+        Where tasks leave what they have done, each in a part of its own.
     """
 
-    def __init__(self, n_jobs: int | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        n_jobs: int | None = None,
+        progress: Progress | None = None,
+        saved: Checkpoints | None = None,
+    ) -> None:
         self._n_jobs = n_jobs
         self.progress = Progress() if progress is None else progress
+        self.saved = Checkpoints() if saved is None else saved
 
     def results(self, tasks: Sequence[Task]) -> list[Any]:
         """Return what each task returns, in order.
@@ -58,12 +70,28 @@ class Workers:
         return results
 
     def _parallel(self, tasks: Iterable[Task]) -> Iterable[Any]:
+        parallel, delayed = of_sklearn.Parallel, of_sklearn.delayed
+        if getattr(get_active_backend()[0], "supports_sharedmem", False):
+            # In threads scikit-learn's would set the filters of warnings anew in each, which all
+            # threads share, and where two overlap those of one would stay.
+            parallel, delayed = joblib.Parallel, _delayed_with_settings
         calls = []
         for task in tasks:
             function, arguments = task.elsewhere()
             calls.append(delayed(function)(*arguments))
         try:
-            parallel = Parallel(n_jobs=self._n_jobs, return_as="generator")
+            ready = parallel(n_jobs=self._n_jobs, return_as="generator")
         except ValueError:  # a backend that returns all results at once
-            parallel = Parallel(n_jobs=self._n_jobs)
-        return parallel(calls)
+            ready = parallel(n_jobs=self._n_jobs)
+        return ready(calls)
+
+
+def _delayed_with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `joblib.delayed` of a function, to be called with scikit-learn's settings of here."""
+    settings = sklearn.get_config()
+
+    def with_settings(*arguments: Any) -> Any:
+        with sklearn.config_context(**settings):
+            return function(*arguments)
+
+    return joblib.delayed(with_settings)

@@ -172,6 +172,20 @@ class DomainBatches:
         """Start a new pass over the source."""
         self._source.reshuffle()
 
+    def state(self) -> list[Tensor]:
+        """Return the rows that are left of the shuffles; the generators have a state of their own.
+
+        With it, and theirs, the next epochs are the same as here.
+        """
+        cycles = [one for one in (self._source, self._target, self._few) if one is not None]
+        return [torch.from_numpy(one.rest) for one in cycles]
+
+    def go_on_from(self, state: Sequence[Tensor]) -> None:
+        """Go on from an earlier `state`."""
+        cycles = [one for one in (self._source, self._target, self._few) if one is not None]
+        for cycle, rest in zip(cycles, state, strict=True):
+            cycle.rest = rest.numpy()
+
     def _steps_per_block(self) -> int:
         """Return the number of steps whose indices, and sparse rows, are prepared at once."""
         row_bytes = _INDEX_BYTES
@@ -340,7 +354,7 @@ class StackedBatches:
         first = self._batches[0]
         lengths = self._lengths(len(rows[0]))
         shape = len(rows), sum(lengths), *first.data.row_shape
-        X = torch.empty(shape, device=first.tables.device)
+        X = torch.empty(shape, dtype=torch.float32, device=first.tables.device)
         for slot, parts in enumerate(rows):
             start = 0
             for n, block in zip(lengths, parts, strict=True):
@@ -424,27 +438,33 @@ def with_leading_axis(batches: Sequence[Batch]) -> Batch:
 
 
 class _ShuffledCycle:
-    """Row numbers in a random order, shuffled anew whenever all have been taken."""
+    """Row numbers in a random order, shuffled anew whenever all have been taken.
+
+    Attributes
+    ----------
+    rest : int64 ndarray
+        What is left of a shuffle.
+    """
 
     def __init__(self, n_rows: int, generator: np.random.Generator) -> None:
         self._n_rows = n_rows
         self._generator = generator
-        self._rest = np.empty(0, dtype=np.int64)
+        self.rest = np.empty(0, dtype=np.int64)
 
     def reshuffle(self) -> None:
         """Start a new pass; rows that are left of the last one are dropped."""
-        self._rest = self._generator.permutation(self._n_rows)
+        self.rest = self._generator.permutation(self._n_rows)
 
     def take(self, count: int) -> np.ndarray:
         """Return the next `count` row numbers."""
         parts = []
-        while count > len(self._rest):
+        while count > len(self.rest):
             # Take what is left of this pass, then go on with the next.
-            parts.append(self._rest)
-            count -= len(self._rest)
+            parts.append(self.rest)
+            count -= len(self.rest)
             self.reshuffle()
-        parts.append(self._rest[:count])
-        self._rest = self._rest[count:]
+        parts.append(self.rest[:count])
+        self.rest = self.rest[count:]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 

@@ -1,13 +1,12 @@
 """Logistic regression on a sample of rows: class predictions in a fraction of a network's time."""
 
-import warnings
-
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from skdann._data.moments import LARGEST_SCALED_VALUE, inverse_deviation
+from skdann._hidden_warnings import hidden_warnings
 
 # This many rows and values of a domain are enough.
 _MOST_ROWS, _MOST_VALUES, _LEAST_ROWS = 5000, 5_000_000, 200
@@ -49,9 +48,8 @@ def scaled(X, moments):
 
 def fitted(X, y, weight=None):
     """Return a logistic regression."""
-    with warnings.catch_warnings():
+    with hidden_warnings(ConvergenceWarning):
         # Predictions of a fit that is nearly done are as good.
-        warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(max_iter=_ITERATIONS).fit(X, y, sample_weight=weight)
 
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 
 from skdann._data.columns import refuse_columns, refuse_dates
 from skdann._data.listing import TAKE_TARGET_ALONG, shortened
+from skdann._data.lost_digits import warn_about_lost_digits
 
 
 def read_rows(X, argument, estimator, *, allow_nd=False):
@@ -34,6 +35,7 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
     """
     rows = converted(X, argument, estimator, allow_nd=allow_nd)
     check_finite(rows, argument, getattr(X, "columns", None))
+    warn_about_lost_digits(X, rows, argument)
     return rows
 
 

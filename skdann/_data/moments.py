@@ -12,8 +12,13 @@ _BLOCK_BYTES = 4 * 2**20
 # would otherwise drown the others in rows where it does.
 LARGEST_SCALED_VALUE = 8.0
 
-# A deviation below this share of the column's size is rounding of float32.
-_CONSTANT = 1e-6
+# A deviation below this share of the column's size is rounding of float32: numbers that should be
+# equal differ by one unit in the last place, and their deviation is at most half of it. Columns of
+# a large offset, such as times within an hour, lie not far above it.
+_CONSTANT = float(np.finfo(np.float32).eps)
+
+# The sums over sparse columns lose digits where a column is far from 0, and leave this much.
+_ROUNDING_OF_SPARSE = 1e-6
 
 
 def column_moments(X, rows=None, weight=None):
@@ -55,6 +60,8 @@ def column_moments(X, rows=None, weight=None):
     # Rounding can make the variance of a constant column negative.
     deviation = np.sqrt(np.maximum(square - total**2, 0.0)).reshape(X.shape[1:])
     mean = total if origin is None else total + origin
+    if origin is None:
+        deviation[deviation < _ROUNDING_OF_SPARSE * np.abs(mean)] = 0.0
     return mean.reshape(X.shape[1:]), deviation
 
 

@@ -5,7 +5,6 @@ With `groups` (for example patients with several rows each) a group is never div
 
 from __future__ import annotations
 
-import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from skdann._data.listing import shortened
 from skdann._data.record import TrainingData, selected_rows
+from skdann._hidden_warnings import hidden_warnings
 
 # To hold out a share of the rows in whole groups, they are divided into at most this many folds,
 # and some of the folds are held out. For a share of less than a tenth there are more folds.
@@ -191,9 +191,8 @@ def _group_folds(
     seed = int(generator.integers(2**31))
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     folds = []
-    with warnings.catch_warnings():
+    with hidden_warnings(UserWarning):
         # It warns where a class has fewer rows than there are folds; ours may.
-        warnings.simplefilter("ignore", UserWarning)
         for _, test in splitter.split(np.zeros((len(rows), 1)), codes[rows], groups[rows]):
             held = np.zeros(len(codes), dtype=bool)
             held[rows[test]] = True

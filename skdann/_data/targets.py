@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from skdann._callers import selected_by_scikit_learn
 from skdann._data.columns import check_same_names, feature_names, raise_other_width
 from skdann._data.matrices import is_series, read_rows
+from skdann._sklearn_compat import num_samples
+from skdann.exceptions import TargetCutWarning, warn_caller
 
 
 def read_targets(X_tgt, X_source, names, estimator, *, allow_nd=False):
@@ -35,12 +38,30 @@ def read_targets(X_tgt, X_source, names, estimator, *, allow_nd=False):
     _check_container(X_tgt, X_source.shape[0])
     if not isinstance(X_tgt, tuple):
         rows = _read_target(X_tgt, "X_tgt", X_source, names, estimator, allow_nd)
+        warn_if_cut(X_tgt, X_source.shape[0])
         return rows, np.ones(rows.shape[0], dtype=np.int64)
     targets = []
     for i, rows in enumerate(X_tgt):
         targets.append(_read_target(rows, f"X_tgt[{i}]", X_source, names, estimator, allow_nd))
     domain = np.repeat(np.arange(1, len(targets) + 1), [rows.shape[0] for rows in targets])
     return _concatenated(targets), domain.astype(np.int64)
+
+
+def warn_if_cut(X_tgt, n_source):
+    """Warn if scikit-learn seems to have selected target rows by the numbers of source rows.
+
+    In a fold it does so with every array that has as many rows as X; a tuple is passed whole.
+    """
+    if X_tgt is None or isinstance(X_tgt, tuple) or num_samples(X_tgt) != n_source:
+        return
+    if selected_by_scikit_learn(n_source):
+        warn_caller(
+            f"X_tgt has {n_source} rows, as many as X has in this fold: if it was passed with as "
+            "many rows as the whole X, scikit-learn has selected target rows by the numbers of "
+            "source rows, and the others are lost. Pass a tuple, X_tgt=(X_tgt,), which is passed "
+            "on whole; or hold out target rows with skdann.model_selection.DomainKFold.",
+            TargetCutWarning,
+        )
 
 
 def _check_container(X_tgt, n_source):

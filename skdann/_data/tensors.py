@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -120,7 +119,14 @@ def _tensor_view(array: np.ndarray) -> Tensor:
     # A reversed array, such as X[::-1]: torch has no negative strides.
     if any(stride < 0 for stride in array.strides):
         array = array.copy()
-    with warnings.catch_warnings():
-        # Memory maps may be read-only; nothing here writes to a table.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
+    # Memory maps may be read-only. torch warns of these; nothing here writes to a table.
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))
+
+
+class _Writable:
+    """The memory of a read-only array, which it keeps alive, for a view that may be written to."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        address = array.__array_interface__["data"][0]
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}

@@ -49,7 +49,8 @@ class MultilinearConditioning(nn.Module):
         # Variance n^-1/2 each: a product of two mixtures then has variance 1 / n, and the dot
         # product of n of them the right mean.
         mixtures = (
-            torch.randn((n_inputs, _N_RANDOM), generator=generator) * _N_RANDOM**-0.25
+            torch.randn((n_inputs, _N_RANDOM), dtype=torch.float32, generator=generator)
+            * _N_RANDOM**-0.25
             for n_inputs in (n_embedding, n_classes)
         )
         return cls(*mixtures)

@@ -69,8 +69,9 @@ class MultilayerPerceptron(nn.Module):
 
 
 def _linear(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
-    # skip_init: torch's constructor would draw from the global generator.
-    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+    # skip_init: torch's constructor would draw from the global generator. Nor is the user's default
+    # dtype asked for anywhere: networks are float32.
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs, dtype=torch.float32)
     bound = n_inputs**-0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

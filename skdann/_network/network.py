@@ -196,7 +196,7 @@ def build_network(
     """
     a = architecture
     # Two rows of zeros go from part to part, to find out the sizes between them and what fails.
-    rows = torch.zeros((2, *row_shape))
+    rows = torch.zeros((2, *row_shape), dtype=torch.float32)
     feature_extractor, embedding = _part(
         "feature_extractor", a, rows, None, streams.label_modules, streams.feature_init
     )

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skdann._classifier import DANNClassifier
 from skdann._data.splits import hold_out
 from skdann._report.compared import Compared, compared, who_chose
+from skdann._sklearn_compat import num_samples, safe_indexing
 from skdann.metrics._scorer_base import ScoredDomains
 
 # Of each domain: a third is held out, which leaves one row for each of five folds.
@@ -106,7 +106,7 @@ def fit_pair(rows, seed):
     # One mask for the source, then one for each target domain.
     held_out = [_third_of_each(rows.y, seed)]
     for target in rows.targets:
-        held_out.append(_third_of_each(np.zeros(_num_samples(target)), seed + 1))
+        held_out.append(_third_of_each(np.zeros(num_samples(target)), seed + 1))
     trained = _selected(rows, [~mask for mask in held_out])
     both, networks = compared(rows.fitted, rows.chooser), {}
     for name in ("source_only", "adapted"):
@@ -128,8 +128,8 @@ def _selected(rows, masks):
     of_source, *of_targets = masks
     targets = []
     for target, mask in zip(rows.targets, of_targets, strict=True):
-        targets.append(_safe_indexing(target, np.flatnonzero(mask)))
-    source = _safe_indexing(rows.source, np.flatnonzero(of_source))
+        targets.append(safe_indexing(target, np.flatnonzero(mask)))
+    source = safe_indexing(rows.source, np.flatnonzero(of_source))
     return replace(rows, source=source, y=rows.y[of_source], targets=tuple(targets))
 
 
@@ -140,7 +140,7 @@ def _sliceable(rows):
 
 def _check(rows):
     """Raise if the rows are too few, or not like those that the classifier was fitted on."""
-    n_source, n_targets = _num_samples(rows.source), [_num_samples(one) for one in rows.targets]
+    n_source, n_targets = num_samples(rows.source), [num_samples(one) for one in rows.targets]
     n_fitted = len(rows.fitted._n_rows) - 1  # the first is of the source
     if n_fitted != len(n_targets):
         raise ValueError(
@@ -164,4 +164,4 @@ def _check(rows):
                 f"{MIN_ROWS} of each domain are needed."
             )
     for part in (rows.source, *rows.targets):
-        rows.fitted.predict(_safe_indexing(part, [0]))  # raises for other columns
+        rows.fitted.predict(safe_indexing(part, [0]))  # raises for other columns

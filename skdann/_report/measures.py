@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
 
 from skdann._report.fitted_pair import MIN_ROWS
 from skdann._report.sentences import DEVIATIONS, chance_deviation
+from skdann._sklearn_compat import num_samples, safe_indexing
 from skdann.metrics._class_shares import estimate_class_shares
 from skdann.metrics._distances import domain_forest, proxy_a_distance
 from skdann.metrics._domain_rows import with_short_indices
@@ -55,7 +54,7 @@ def domain_measures(rows, pair, seed):
     for name, (of_source, of_target) in matrices.items():
         with_forest = name not in pair.networks
         accuracy[name] = _domain_accuracy(of_source, of_target, seed, with_forest)
-        deviation = chance_deviation(_num_samples(of_source), _num_samples(of_target))
+        deviation = chance_deviation(num_samples(of_source), num_samples(of_target))
         chance_limit[name] = 0.5 + DEVIATIONS * deviation
     weights = density_ratio_weights(*matrices["inputs"], random_state=seed)
     return shares | {
@@ -189,15 +188,15 @@ def _held_out_source_and_all_targets(rows, pair):
 
 
 def _n_target(rows):
-    return sum(_num_samples(target) for target in rows.targets)
+    return sum(num_samples(target) for target in rows.targets)
 
 
 def _matrix(rows, seed, chosen=None):
     """Return the chosen rows, or all, as a matrix of at most 2000 rows."""
-    chosen = np.arange(_num_samples(rows)) if chosen is None else chosen
+    chosen = np.arange(num_samples(rows)) if chosen is None else chosen
     if len(chosen) > _MAX_ROWS:
         chosen = np.random.default_rng(seed).permutation(chosen)[:_MAX_ROWS]
-    matrix = _safe_indexing(rows, chosen)
+    matrix = safe_indexing(rows, chosen)
     if not sparse.issparse(matrix):
         return np.asarray(matrix).reshape(len(chosen), -1)  # images become rows
     return with_short_indices(sparse.csr_array(matrix))

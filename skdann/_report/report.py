@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skdann._choosing.label_evidence import AccuracyEstimate
 from skdann._report.fitted_pair import fit_pair, read_rows_of_report
 from skdann._report.measures import domain_measures, prediction_measures
 from skdann._report.sentences import findings_of
@@ -83,7 +82,7 @@ class AdaptationReport:
     n_rows : dict of str to int
         ``source``, ``target``, ``source_held_out``, ``target_held_out``.
 
-    target_accuracy : tuple of accuracy, low, high and n_labels, or None
+    target_accuracy : dict or None
         The classifier's `target_accuracy_`: by the target labels that its `fit` got, with an
         interval. None where it got none, or chose nothing.
 
@@ -110,7 +109,7 @@ class AdaptationReport:
     reverse_validation: dict[str, float]
     source_fall: float
     n_rows: dict[str, int]
-    target_accuracy: AccuracyEstimate | None = None
+    target_accuracy: dict[str, float] | None = None
 
     @property
     def proxy_a_distance(self) -> dict[str, float]:

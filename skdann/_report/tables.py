@@ -44,8 +44,11 @@ def tables_of(report):
         ["effective share", _number(report.effective_share)],
         ["agreement", _number(report.agreement)],
     ]
-    if report.target_accuracy is not None:
-        by_class.append(["target accuracy", *map(_number, report.target_accuracy[:3])])
+    found = report.target_accuracy
+    if found is not None:
+        by_class.append(
+            ["target accuracy", *(_number(found[name]) for name in ("accuracy", "low", "high"))]
+        )
     return (
         Table(["", "inputs", "source-only", _adapted(report)], figures),
         Table(["class shares", "source", "target, est.", "predicted"], by_class),

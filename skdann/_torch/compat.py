@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from skdann._hidden_warnings import hidden_warnings
 
 _aten = torch.ops.aten
 
@@ -100,8 +101,7 @@ def csr_tensor(start: Tensor, column: Tensor, value: Tensor, shape: tuple[int, i
 @functools.cache
 def _hear_csr_warning() -> None:
     """Let torch warn of the beta feature here, which it does once in a process."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    with hidden_warnings(UserWarning, message="Sparse CSR tensor support is in beta"):
         torch.eye(1).to_sparse_csr()
 
 

@@ -8,8 +8,10 @@ they do, and where several fits share the cores they wait for each other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -17,22 +19,8 @@ import torch
 # threads gain little where cores are free, and lose tenfold where another process uses them.
 _WORTH_A_SECOND_THREAD = 200_000_000
 
-# Guards the two numbers below, and torch's setting while it is read and changed.
+# Held while a setting is changed, so that no other fit reads one that is on its way back.
 _LOCK = threading.Lock()
-
-_threads_inside = 0
-
-_setting_outside = 0
-
-
-class _OfThisThread(threading.local):
-    """How deep this thread is in `threads_for`, and the setting that it goes back to."""
-
-    depth = 0
-    before = 0
-
-
-_mine = _OfThisThread()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -52,48 +40,60 @@ def resolve_device(device: str | torch.device) -> torch.device:
         ) from error
 
 
+def device_at_hand(device: str) -> torch.device:
+    """Return the device that a network was on, or the CPU, with a warning, where it is missing."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        warnings.warn(
+            f"The network was on the device {device!r}, which can't be used here: it is loaded "
+            "onto the CPU. To train on, set_params(device='cpu').",
+            stacklevel=2,
+        )
+        return torch.device("cpu")
+
+
 @contextmanager
 def threads_for(multiply_adds: int) -> Iterator[None]:
     """Run the block on one thread if its steps are small, else on as many as torch has set.
+
+    Only this Python thread's setting is changed, whatever other threads do meanwhile.
 
     Parameters
     ----------
     multiply_adds : int
         Of one forward pass of a batch.
     """
-    if multiply_adds >= _WORTH_A_SECOND_THREAD:
+    with _LOCK:
+        before = torch.get_num_threads()
+    if multiply_adds >= _WORTH_A_SECOND_THREAD or before == 1:
         yield
         return
-    _enter()
     try:
+        _set_in_this_thread(1)
         yield
     finally:
-        _leave()
+        _set_in_this_thread(before)
 
 
-def _enter() -> None:
-    """Remember this thread's setting, and set it to one.
+def _set_in_this_thread(number: int) -> None:
+    """Set how many threads torch uses where this Python thread calls it.
 
-    Torch's setting belongs to each Python thread, but a new thread starts with what was set last
-    in any: where that was done here, the setting from before is what it goes back to.
+    Each Python thread has a setting of its own, but a new one starts with what was set last in any.
+    So a thread that ends at once sets again what new ones started with before.
     """
-    global _threads_inside, _setting_outside
     with _LOCK:
-        if _mine.depth == 0:
-            setting = torch.get_num_threads()
-            if _threads_inside == 0:
-                _setting_outside = setting
-            _mine.before = _setting_outside if setting == 1 else setting
-            _threads_inside += 1
-            torch.set_num_threads(1)
-        _mine.depth += 1
+        of_new_threads = _in_a_new_thread(torch.get_num_threads)
+        try:
+            torch.set_num_threads(number)
+        finally:
+            _in_a_new_thread(lambda: torch.set_num_threads(of_new_threads))
 
 
-def _leave() -> None:
-    """Go back to this thread's setting, at the end of the outermost block only."""
-    global _threads_inside
-    with _LOCK:
-        _mine.depth -= 1
-        if _mine.depth == 0:
-            _threads_inside -= 1
-            torch.set_num_threads(_mine.before)
+def _in_a_new_thread(function: Callable[[], Any]) -> Any:
+    """Return what a function returns in a thread that has used nothing of torch."""
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,13 +31,16 @@ class PrivateRandomness:
 
     device : torch.device
         The device whose generator is exchanged besides the CPU's.
+
+    Attributes
+    ----------
+    state : list of Tensor
+        Where the stream is, for each device.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
         self._device = device
-        self._state = [
-            torch.Generator(one).manual_seed(seed).get_state() for one in self._devices()
-        ]
+        self.state = [torch.Generator(one).manual_seed(seed).get_state() for one in self._devices()]
 
     def _devices(self) -> list[torch.device]:
         on_cpu = [torch.device("cpu")]
@@ -48,10 +52,10 @@ class PrivateRandomness:
         with _GLOBAL_GENERATOR:
             outside = [_get_state(one) for one in self._devices()]
             try:
-                self._set_all(self._state)
+                self._set_all(self.state)
                 yield
             finally:
-                self._state = [_get_state(one) for one in self._devices()]
+                self.state = [_get_state(one) for one in self._devices()]
                 self._set_all(outside)
 
     def _set_all(self, states: list[torch.Tensor]) -> None:
@@ -99,6 +103,27 @@ class RandomStreams:
         inits = self.feature_init, self.label_init, self.domain_init
         seeded = (*inits, self.label_dropout, self.domain_dropout)
         return tuple(generator.initial_seed() for generator in seeded)
+
+    @property
+    def _orders(self) -> tuple[np.random.Generator, ...]:
+        return self.source_order, self.target_order, self.few_order
+
+    def state(self) -> dict[str, Any]:
+        """Return where the streams are that a training draws from, in tensors and numbers."""
+        return {
+            "orders": [one.bit_generator.state for one in self._orders],
+            "dropout": [one.get_state() for one in (self.label_dropout, self.domain_dropout)],
+            "modules": [one.state for one in (self.label_modules, self.domain_modules)],
+        }
+
+    def go_on_from(self, state: dict[str, Any]) -> None:
+        """Go on from an earlier `state`."""
+        for order, where in zip(self._orders, state["orders"], strict=True):
+            order.bit_generator.state = where
+        dropout = self.label_dropout, self.domain_dropout
+        for generator, where in zip(dropout, state["dropout"], strict=True):
+            generator.set_state(where)
+        self.label_modules.state, self.domain_modules.state = state["modules"]
 
 
 def random_streams(

@@ -26,8 +26,10 @@ from skdann._network.network import DomainAdversarialNetwork, build_network
 from skdann._torch.devices import resolve_device
 from skdann._torch.randomness import RandomStreams, random_streams
 from skdann._training import split_and_join
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
+from skdann._training.plain_records import plain_record, record_of
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
 from skdann._training.settings import Settings, few_share, n_steps, passes, resolved
@@ -41,6 +43,17 @@ class Trained(NamedTuple):
 
     net: AdversarialNet
     settings: tuple[Settings, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for a file."""
+        return {"net": self.net.__getstate__(), "settings": plain_record(self.settings)}
+
+    @classmethod
+    def of_plain(cls, plain: dict[str, Any]) -> Trained:
+        """Return what a file holds as plain data."""
+        net = AdversarialNet.__new__(AdversarialNet)
+        net.__setstate__(plain["net"])
+        return cls(net, record_of(plain["settings"]))
 
 
 @dataclass
@@ -70,6 +83,7 @@ def fit_together(
     trial: bool = False,
     layers: InputLayers | None = None,
     progress: Progress | None = None,
+    saved: Checkpoints | None = None,
 ) -> list[Trained]:
     """Train a network, or an ensemble, by each of the settings on its record.
 
@@ -88,12 +102,15 @@ def fit_together(
         Where an earlier call on the same rows has left what it computed for them.
     progress : Progress, default=None
         Moves on by the `work_of` each fit.
+    saved : Checkpoints, default=None
+        Of this call: from where trainings go on, and where they leave files for that.
 
     Returns
     -------
     list of Trained
     """
     progress = Progress() if progress is None else progress
+    saved = Checkpoints() if saved is None else saved
     device = resolve_device(settings[0].device)
     tables = RowTables(device)  # rows that several fits share are moved to the device once
     layers = InputLayers() if layers is None else layers
@@ -105,7 +122,7 @@ def fit_together(
     nets: list[Any] = [None] * len(fits)
     for group in _groups(fits):
         end = progress.done + sum(fits[i].work for i in group)
-        trained = _train([fits[i] for i in group], device, trial, progress)
+        trained = _train([fits[i] for i in group], device, trial, progress, saved)
         progress.advance_to(end)  # training may stop early
         for i, net in zip(group, trained, strict=True):
             _set_denoising(net.members_, fits[i].denoising, device)
@@ -328,7 +345,9 @@ def _new_networks(
 def _set_shares(networks: Sequence[DomainAdversarialNetwork], settings: Settings) -> None:
     shares = settings.label_shift
     for network in networks:
-        network.target_shares = None if shares is None else torch.tensor(shares)
+        network.target_shares = (
+            None if shares is None else torch.tensor(shares, dtype=torch.float32)
+        )
 
 
 # -- many fits, trained --------------------------------------------------------------------------
@@ -362,7 +381,11 @@ def _sizes(fit: _Fit) -> tuple[Any, ...]:
 
 
 def _train(
-    fits: Sequence[_Fit], device: torch.device, trial: bool, progress: Progress
+    fits: Sequence[_Fit],
+    device: torch.device,
+    trial: bool,
+    progress: Progress,
+    saved: Checkpoints,
 ) -> list[AdversarialNet]:
     """Return the trained net of each fit; their networks are trained as one module."""
     net = _new_net(fits, device, trial)
@@ -370,7 +393,8 @@ def _train(
     held_out = [one for fit in fits for one in fit.held_out]
     streams = [one for fit in fits for one in fit.streams]
     epochs = fits[0].settings.max_epochs
-    net.train(EpochData(batches, held_out), streams, epochs, progress=progress)
+    saved = saved.part("training", [fit.settings for fit in fits], str(device))
+    net.train(EpochData(batches, held_out), streams, epochs, progress=progress, saved=saved)
     if len(fits) == 1:
         return [net]
     nets, first = [], 0

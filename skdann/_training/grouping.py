@@ -182,7 +182,7 @@ class Grouping:
         )
 
     def _of_members(self, members: list[int], values: Sequence[float]) -> Tensor:
-        return torch.tensor([values[i] for i in members], device=self._device)
+        return torch.tensor([values[i] for i in members], dtype=torch.float32, device=self._device)
 
     def _objective(
         self, members: list[int], key: _Alike, terms: ObjectiveTerms

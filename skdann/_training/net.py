@@ -24,7 +24,7 @@ from skdann._data.batches import DomainBatches
 from skdann._data.record import TrainingData
 from skdann._data.tensors import Rows, row_chunks
 from skdann._network.network import DomainAdversarialNetwork, Ensemble
-from skdann._torch.devices import threads_for
+from skdann._torch.devices import device_at_hand, threads_for
 from skdann._torch.randomness import RandomStreams
 from skdann._training.autograd_objective import Strengths
 from skdann._training.callbacks import (
@@ -34,14 +34,18 @@ from skdann._training.callbacks import (
     best_monitored,
     has_print_log,
 )
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import ClassWeights
 from skdann._training.epoch_means import RunningMeans, record_figures
 from skdann._training.grouping import Group, Grouping
 from skdann._training.inference import held_out_figures, outputs
 from skdann._training.notifications import Notifications
 from skdann._training.optimizers import JointAdam
+from skdann._training.plain_networks import networks_of, plain_networks
+from skdann._training.plain_records import plain_record, plain_rows, record_of, rows_of
 from skdann._training.plan import TrainingPlan
 from skdann._training.progress import Progress, work_of_steps
+from skdann._training.snapshot import Snapshots
 from skdann.schedules import Constant
 
 
@@ -86,7 +90,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         members: Sequence[DomainAdversarialNetwork],
         *,
         plan: TrainingPlan,
-        device: torch.device,
+        device: torch.device | str,
         callbacks: list[Any],
     ) -> None:
         self.plan = plan
@@ -110,17 +114,44 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
     # -- in files ----------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without `module`, which is `module_` before and after training."""
-        state: dict[str, Any] = super().__getstate__()
-        if self.initialized_:
-            state.pop("module", None)
-        return state
+        """Return plain data, as far as callbacks and modules are not the user's own."""
+        if not self.initialized_:
+            state: dict[str, Any] = super().__getstate__()
+            return state
+        attributes = vars(self)
+        return {
+            "plan": plain_record(self.plan),
+            "networks": plain_networks(self.members_, self.optimizer_, self.plan.optimizer),
+            "history": plain_rows(self.history),
+            "done_": self.done_,
+            "classes_": attributes.get("classes_"),
+            "numbers": {k: v for k, v in attributes.items() if isinstance(v, str | int | float)},
+            "of_callbacks": self._set_by_callbacks() if self.callbacks else {},
+        }
+
+    def _set_by_callbacks(self) -> dict[str, Any]:
+        """Return the callbacks, and what they have added to the net."""
+        usual = AdversarialNet(self.members_, plan=self.plan, device=self.device, callbacks=[])
+        added = vars(self).keys() - vars(usual.initialize()).keys() - {"classes_"}
+        return {name: getattr(self, name) for name in ("callbacks", "callbacks_", *sorted(added))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Set the state, and `module` where it was left out."""
-        super().__setstate__(state)
-        if "module" not in self.__dict__:
-            self.module = self.module_
+        """Make the net anew, on the device that it was on, or on the CPU where that is missing."""
+        if "networks" not in state:  # not initialized
+            super().__setstate__(state)
+            return
+        plan = record_of(state["plan"])
+        device = device_at_hand(state["numbers"]["device"])
+        networks, optimizer = networks_of(state["networks"], plan.optimizer, device)
+        self.__init__(networks, plan=plan, device=device, callbacks=[])  # type: ignore[misc]
+        self.initialize()
+        self.__dict__.update(state["numbers"], device=str(device), **state["of_callbacks"])
+        self.optimizer_ = optimizer
+        self.history.extend(rows_of(state["history"]))
+        self.done_ = list(state["done_"])
+        if state["classes_"] is not None:
+            self.classes_ = state["classes_"]
+        self.module_.eval()
 
     # -- set-up ------------------------------------------------------------------------------
 
@@ -183,6 +214,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         *,
         step: float = 1.0,
         progress: Progress | None = None,
+        saved: Checkpoints | None = None,
     ) -> AdversarialNet:
         """Train for `epochs` more epochs.
 
@@ -197,6 +229,8 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
             a number of steps, the source rows of a step if it is a number of rows.
         progress : Progress, default=None
             Moves on with each epoch.
+        saved : Checkpoints, default=None
+            From where to go on, and where to leave a file for that.
         """
         if not self.initialized_:
             self.initialize()
@@ -204,38 +238,49 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         self.max_epochs = epochs  # of this call, as skorch has it
         self.classes_ = np.arange(len(data.train[0].data.classes))
         self.module_.train()  # all parts of it: a custom one comes as it was tried, in eval mode
+        progress = Progress() if progress is None else progress
+        snapshots = Snapshots(self, data.train, streams, Checkpoints() if saved is None else saved)
+        went_on = snapshots.put_back()
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
         n_rows = 2 * data.train[0].n_source  # half of a batch is the target's
         with threads_for(n_rows * self.members_[0].multiply_adds):
-            self.notify("on_train_begin", X=data, y=None)
-            self._run_epochs(
-                data, grouping, epochs, step, Progress() if progress is None else progress
-            )
+            if not went_on:  # callbacks are as they were
+                self.notify("on_train_begin", X=data, y=None)
+            self._run_epochs(data, grouping, epochs, step, progress, snapshots)
             self.notify("on_train_end", X=data, y=None)
         self.module_.eval()
         return self
 
     def _run_epochs(
-        self, data: EpochData, grouping: Grouping, epochs: int, step: float, progress: Progress
+        self,
+        data: EpochData,
+        grouping: Grouping,
+        epochs: int,
+        step: float,
+        progress: Progress,
+        snapshots: Snapshots,
     ) -> None:
         """Run the epochs; stop early where a callback asks for it or the user interrupts."""
         notifications = Notifications(self)
         # Otherwise made anew in each epoch: a callback may have frozen layers or set hooks.
         for_good = grouping.groups(self.done_) if self.plan.unobserved else None
+        if snapshots.epochs:
+            snapshots.put_back_moments(for_good or ())
         datasets = {"dataset_train": data.train, "dataset_valid": _if_any(data.valid)}
         work = sum(work_of_steps(len(one), one.has_target) for one in data.train)  # of an epoch
+        progress.advance(snapshots.epochs * work)
         try:
-            for _ in range(epochs):
+            while snapshots.epochs < epochs and not self.stop_requested_:
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(for_good or grouping.groups(self.done_), notifications, step)
                 self._validate(data.valid, notifications)
                 self._end_epoch(datasets)
                 progress.advance(work, self.history[-1])
-                if self.stop_requested_:
-                    break
+                snapshots.epoch_ends(for_good or (), last=epochs)
         except KeyboardInterrupt:
             if self.plan.trial:
                 raise
+            snapshots.interrupted()
             warnings.warn(
                 f"Training was interrupted in epoch {len(self.history)}; the weights so far are "
                 "kept, and the classifier can be used as it is.",

@@ -23,12 +23,12 @@ class OptimizerFactory:
 
     Attributes
     ----------
-    make : callable
+    make : {"adam", "sgd"} or callable
     arguments : sequence of k dicts
         The keyword arguments of `make` for the parameters of each network.
     """
 
-    make: MakeOptimizer
+    make: str | MakeOptimizer
     arguments: Sequence[dict[str, float]]
 
     def __call__(self, networks: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
@@ -41,7 +41,7 @@ class OptimizerFactory:
             group["params"].extend(parameters)
         several = list(groups.values())
         first = self.arguments[0]
-        return self.make(several if len(several) > 1 else several[0]["params"], **first)
+        return _made_by(self.make)(several if len(several) > 1 else several[0]["params"], **first)
 
     def of(self, networks: Sequence[int]) -> OptimizerFactory:
         """Return the factory for some of the networks."""
@@ -79,7 +79,7 @@ class JointAdam:
         self, optimizer: torch.optim.Optimizer, gradients: Sequence[tuple[nn.Parameter, Tensor]]
     ) -> None:
         self.param_groups = optimizer.param_groups
-        self._count = torch.zeros((), device=gradients[0][1].device)
+        self._count = torch.zeros((), dtype=torch.float32, device=gradients[0][1].device)
         self._runs: list[list[_Run]] = []
         for group in self.param_groups:
             own = {id(parameter) for parameter in group["params"]}
@@ -110,6 +110,25 @@ class JointAdam:
                     "exp_avg_sq": _copied(run.second.as_strided(*layout)),
                 }
                 start += aligned(parameter.numel())
+
+    @torch.no_grad()
+    def take_over(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the state from an optimizer that `hand_back` has given it to."""
+        for run in itertools.chain.from_iterable(self._runs):
+            start = 0
+            for parameter in run.parameters:
+                layout = parameter.shape, parameter.stride(), start
+                state = optimizer.state.pop(parameter)
+                self._count.copy_(state["step"])
+                run.first.as_strided(*layout).copy_(state["exp_avg"])
+                run.second.as_strided(*layout).copy_(state["exp_avg_sq"])
+                start += aligned(parameter.numel())
+
+    def forget(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the state away again that `hand_back` has given to an optimizer."""
+        for run in itertools.chain.from_iterable(self._runs):
+            for parameter in run.parameters:
+                optimizer.state.pop(parameter, None)
 
 
 def _copied(moments: Tensor) -> Tensor:
@@ -191,20 +210,24 @@ def optimizer_factory(
     lr, weight_decay : sequences of k floats
         One for each network.
     """
-    named: dict[str, MakeOptimizer] = {
-        "adam": functools.partial(torch.optim.Adam, fused=True),
-        "sgd": functools.partial(torch.optim.SGD, momentum=0.9),
-    }
-    make = named[optimizer] if isinstance(optimizer, str) else optimizer
+    make = _made_by(optimizer)
     fixed = make.keywords if isinstance(make, functools.partial) else {}
     passed = [name for name in ("lr", "weight_decay") if name not in fixed and _takes(make, name)]
     arguments = []
     for rate, decay in zip(lr, weight_decay, strict=True):
         values = {"lr": rate, "weight_decay": decay}
         arguments.append({name: values[name] for name in passed})
-    factory = OptimizerFactory(make, arguments)
+    factory = OptimizerFactory(optimizer, arguments)
     _try_optimizer(factory, optimizer)
     return factory
+
+
+def _made_by(optimizer: str | MakeOptimizer) -> MakeOptimizer:
+    named: dict[str, MakeOptimizer] = {
+        "adam": functools.partial(torch.optim.Adam, fused=True),
+        "sgd": functools.partial(torch.optim.SGD, momentum=0.9),
+    }
+    return named[optimizer] if isinstance(optimizer, str) else optimizer
 
 
 def _takes(make: MakeOptimizer, name: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from skdann._data.record import TrainingData, training_fold
 from skdann._data.splits import stratified_folds
+from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import shares_of_source
 from skdann._training.fit_together import (
     Trained,
@@ -35,13 +36,17 @@ class _Question:
 
 
 def with_known_shares(
-    settings: Sequence[Settings], records: Sequence[TrainingData]
+    settings: Sequence[Settings],
+    records: Sequence[TrainingData],
+    saved: Checkpoints | None = None,
 ) -> list[Settings]:
     """Return the settings with estimated class shares in place of ``label_shift="estimate"``.
 
     Two networks are trained for each estimate, each on one half of the source. They neither adapt
     nor weigh rows: a network that does, by a wrong estimate, makes predictions that confirm it.
     Candidates that differ in nothing that matters to these networks share one estimate.
+
+    `saved` is of the same part of a fit; trainings go on from there.
     """
     questions: list[_Question] = []
     asked: list[int | None] = []  # for each of the settings, the number of its question
@@ -54,7 +59,7 @@ def with_known_shares(
         if not alike:
             questions.append(question)
         asked.append(alike[0] if alike else len(questions) - 1)
-    answers = _answers(questions)
+    answers = _answers(questions, None if saved is None else saved.part("shares"))
     return [_with_shares(one, i, answers) for one, i in zip(settings, asked, strict=True)]
 
 
@@ -77,11 +82,11 @@ def _question(settings: Settings, data: TrainingData) -> _Question:
     return _Question(alone, data, folds)
 
 
-def _answers(questions: Sequence[_Question]) -> list[tuple[float, ...]]:
+def _answers(questions: Sequence[_Question], saved: Checkpoints | None) -> list[tuple[float, ...]]:
     """Return the shares of each question; all its networks are trained together."""
     settings = [one.settings for one in questions for _ in one.folds]
     records = [training_fold(one.data, train) for one in questions for train, _ in one.folds]
-    trained = fit_together(settings, records, trial=True) if settings else []
+    trained = fit_together(settings, records, trial=True, saved=saved) if settings else []
     answers, first = [], 0
     for one in questions:  # its networks lie side by side, one for each fold
         halves = trained[first : first + len(one.folds)]

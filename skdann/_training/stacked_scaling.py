@@ -67,7 +67,7 @@ class BatchScaling:
         # Rows that are not scaled are not cut either.
         limits = [np.inf if scaling is None else LARGEST_SCALED_VALUE for scaling in scalings]
         axes = (len(scalings), 1, *(1 for _ in like.shape[1:]))
-        self._highest = torch.tensor(limits, device=device).view(axes)
+        self._highest = torch.tensor(limits, dtype=torch.float32, device=device).view(axes)
         self._lowest = -self._highest
 
     def __call__(self, batch: Batch) -> Batch:
@@ -146,7 +146,7 @@ def rows_scaled_beforehand(
     shape = len(batches), len(codes), *first.data.row_shape
     if 4 * math.prod(shape) > _BEFOREHAND_BYTES:
         return None
-    rows = torch.empty(shape[1:], device=first.tables.device)
+    rows = torch.empty(shape[1:], dtype=torch.float32, device=first.tables.device)
     first.write_all(rows)
     domain = torch.from_numpy(codes).to(rows.device)
     return torch.stack([rows if one is None else one(rows, domain) for one in scalings])

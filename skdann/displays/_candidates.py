@@ -1,13 +1,12 @@
 """Candidates of a choice or of a search as one table, and their accuracy on known target labels."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
 
 from skdann._choosing.gain_model import SEARCH_GAIN
 from skdann._choosing.results_table import dropped
 from skdann._choosing.rule import choose_from_search
+from skdann._hidden_warnings import hidden_warnings
 from skdann.displays._rows import as_tuple, labels_of, seen_by
 from skdann.exceptions import DomainWarning, OneClassWarning, TargetScaleWarning
 from skdann.metrics._scorer_base import ScoredDomains
@@ -107,9 +106,8 @@ def refitted_accuracies(template, params, known, X_src, y_src, X_tgt, y_tgt):
         fitted = known.get(i)
         if fitted is None:
             fitted = clone(template).set_params(**one)
-            with warnings.catch_warnings():  # about candidates that nobody will use
-                for kind in (DomainWarning, OneClassWarning, TargetScaleWarning):
-                    warnings.simplefilter("ignore", kind)
+            # They are about candidates that nobody will use.
+            with hidden_warnings(DomainWarning, OneClassWarning, TargetScaleWarning):
                 fitted.fit(X_src, y_src, X_tgt=as_tuple(X_tgt))
         rows = ScoredDomains(fitted, X_src, y_src, X_tgt, needed_by="A candidate's accuracy")
         accuracies.append(np.mean(rows.target("predict") == labels))

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples
 
+from skdann._sklearn_compat import num_samples
 from skdann.displays._rows import (
     as_matrix,
     as_tuple,
@@ -129,7 +129,7 @@ class FeatureShiftDisplay:
         check_matplotlib(f"{cls.__name__}.from_data")
         target = stacked_rows(list(as_tuple(X_tgt)))
         shifts = feature_shift(X_src, target, random_state=random_state)
-        display = cls(shifts=shifts, n_source=_num_samples(X_src), n_target=n_rows_of(X_tgt))
+        display = cls(shifts=shifts, n_source=num_samples(X_src), n_target=n_rows_of(X_tgt))
         return display.plot(ax, max_features=max_features)
 
     @classmethod

@@ -2,10 +2,10 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdann._report.compared import who_chose
+from skdann._sklearn_compat import num_samples, safe_indexing
 from skdann.metrics._scorer_base import ScoredDomains
 
 
@@ -22,7 +22,7 @@ def as_tuple(X):
 
 def n_rows_of(X_tgt):
     """Return the number of rows of all target domains together."""
-    return sum(_num_samples(one) for one in as_tuple(X_tgt))
+    return sum(num_samples(one) for one in as_tuple(X_tgt))
 
 
 def classifier_of(estimator):
@@ -69,13 +69,13 @@ def drawn(X, most, generator):
     if most < 1:
         raise ValueError(f"at most {most} rows are to be drawn: pass a number of at least 1.")
     parts = as_tuple(X)
-    sizes = [_num_samples(part) for part in parts]
+    sizes = [num_samples(part) for part in parts]
     rows, which, before = [], [], 0
     for part, size in zip(parts, sizes, strict=True):
         share = max(1, round(min(most, sum(sizes)) * size / sum(sizes)))
         chosen = np.sort(generator.permutation(size)[:share])
         part = part.tocsr() if sparse.issparse(part) else part
-        rows.append(part if len(chosen) == size else _safe_indexing(part, chosen))
+        rows.append(part if len(chosen) == size else safe_indexing(part, chosen))
         which.append(before + chosen)
         before += size
     return tuple(rows) if isinstance(X, tuple) else rows[0], np.concatenate(which)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import _num_samples
 
+from skdann._hidden_warnings import hidden_warnings
+from skdann._sklearn_compat import num_samples
 from skdann._typing import Targets
 from skdann.exceptions import TargetScaleWarning
 from skdann.metrics._scorer_base import ScoredDomains, TargetScorer, takes
@@ -91,12 +90,11 @@ class ReverseValidation(TargetScorer):
         predicted = np.asarray(domains.target("predict"))
         # No classifier can be fitted to a single class.
         if len(np.unique(predicted)) == 1:
-            return np.full(_num_samples(source), predicted[0])
+            return np.full(num_samples(source), predicted[0])
         model = self._model_back(domains.last, len(predicted), domains.labels())
         adapts = {"X_tgt": (source,)} if takes(model.fit, "X_tgt") else {}
-        with warnings.catch_warnings():
+        with hidden_warnings(TargetScaleWarning):
             # The user was told when the model to be scored was fitted; here domains are swapped.
-            warnings.simplefilter("ignore", TargetScaleWarning)
             model.fit(target, predicted, **adapts)
         # On the way back the source rows are the target.
         told = {"domain": "target"} if takes(model.predict, "domain") else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +12,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from skdann._callers import called_by
 from skdann._notebook.shown import DocumentedMixin
+from skdann._target_bound.estimator import TargetBound
 from skdann._typing import Rows, Targets
+from skdann.exceptions import IgnoredRowsWarning, warn_caller
 
 
 class TargetScorer(DocumentedMixin, BaseEstimator):
@@ -47,9 +49,9 @@ or "X", default=None
 
     Warns
     -----
-    UserWarning
-        If a call passes as `X` the target that the scorer was built with, and the score does not
-        depend on `X`.
+    IgnoredRowsWarning
+        If the score does not depend on `X` and ought to: in `permutation_importance`, and where
+        `X` is the target that the scorer was built with.
 
     See Also
     --------
@@ -131,17 +133,32 @@ or "X", default=None
         AttributeError
             If the estimator lacks a method that the score needs.
         """
-        domains = self._domains(estimator, X, y, X_tgt)
+        try:
+            domains = self._domains(estimator, X, y, X_tgt)
+        except ValueError as error:
+            if called_by("sklearn.model_selection._validation", "_score"):
+                # It would make NaN of an exception, for every candidate. What is neither a number
+                # nor a str it refuses, and prints.
+                return _NoScore(str(error))
+            raise
         score = float(self._measure(domains))
-        if not domains.used_source and _holds(self.X_tgt, X):
+        if not domains.used_source and self._ought_to_score(X):
             name = type(self).__name__
-            warnings.warn(
-                f"{name} scores the X_tgt that it was built with and ignores X, but X holds the "
-                "same rows. If X is to be scored, as in permutation_importance, build it as "
-                f"{name}(X_tgt='X').",
-                stacklevel=2,
+            warn_caller(
+                f"{name} scores the X_tgt that it was built with and ignores X, which is the same "
+                "target or permuted rows. If X is to be scored, as in permutation_importance, "
+                f"build it as {name}(X_tgt='X').",
+                IgnoredRowsWarning,
             )
         return score
+
+    def _ought_to_score(self, X):
+        """Tell whether a score that ignores X is asked to score it."""
+        if self.X_tgt is None or isinstance(self.X_tgt, str):
+            return False
+        return _holds(self.X_tgt, X) or called_by(
+            "sklearn.inspection._permutation_importance", "permutation_importance"
+        )
 
     def _domains(self, estimator, X, y, X_tgt):
         """Return the rows to score as `ScoredDomains`, or raise if there is no target."""
@@ -188,6 +205,16 @@ or "X", default=None
     def _accept_sample_weight(self):
         """Return False: a score takes no sample_weight. scikit-learn calls this without routing."""
         return False
+
+
+class _NoScore:
+    """What a search gets in place of a score, to print and to stop at: it is no number."""
+
+    def __init__(self, message):
+        self._message = message
+
+    def __str__(self):
+        return f"nothing: {self._message} So it returned"
 
 
 class ScoredDomains:
@@ -244,9 +271,9 @@ class ScoredDomains:
         *,
         needed_by: str,
     ) -> None:
-        estimator = getattr(estimator, "best_estimator_", estimator)
+        estimator = _inside(estimator)
         steps = estimator.steps if isinstance(estimator, Pipeline) else [(None, estimator)]
-        self.last = steps[-1][1]
+        self.last = _inside(steps[-1][1])
         self._needed_by = needed_by
         self._y = y
         self._rows_source = None if X is None else _through(steps[:-1], X)
@@ -391,6 +418,17 @@ class ScoredDomains:
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
+
+
+def _inside(estimator):
+    """Return what a search chose, and what was fitted to a target that is bound to it."""
+    while True:
+        if isinstance(estimator, TargetBound) and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator
 
 
 def _through(steps, rows):
