@@ -95,8 +95,8 @@ def _accuracy(estimate):
     if estimate is None:
         return []
     return [
-        f"Target accuracy, by {estimate['n_labels']} labels that neither the training nor the choice "
-        f"saw: {estimate['accuracy']:.3f}, with {100 * CONFIDENCE:.0f} % confidence between "
+        f"Target accuracy, by {estimate['n_labels']} labels that neither the training nor the "
+        f"choice saw: {estimate['accuracy']:.3f}, with {100 * CONFIDENCE:.0f} % confidence between "
         f"{estimate['low']:.3f} and {estimate['high']:.3f}."
     ]
 
