@@ -1,23 +1,20 @@
-"""Several sources and one target: each source alone, all as one table, and all by `source_domain`.
+"""Several sources: is naming them better than one source, and than all of them as one table?
 
-    python benchmarks/several_sources.py --cache FOLDER [--seeds 1] [--datasets ...]
-        [--output FILE.md]
+    python benchmarks/several_sources.py --cache FOLDER [--seeds 2] [--datasets ...]
+        [--contestants ...] [--output FILE.md]
 
-fits `DANNClassifier` on the first two batches of the gas sensors and each later batch as target, on
-three kinds of reviews and the fourth, and on three hospitals and the fourth. It prints the accuracy
-on target rows that were not in the fit: of the sources one by one (the best of them is chosen by
-these very rows, which nobody can do), of all rows as one source, and of all rows with
-`source_domain`.
+Gas drift has two sources, batches 1 and 2, and the later batches as targets; reviews (three
+sources) and hospitals (three) have each domain as the target once. All fits are of the default,
+`DANNClassifier()`, or of the one named. "Better source alone" is chosen by the labels of the test
+rows: no user could choose it. Accuracy on target rows that were not in the fit.
 
-Preprocessing is fitted on the rows of the sources in the fit. Every fit is a line of a file in the
-cache, and a later call fits only what is missing: delete the file after a change to training.
+Every fit is a line of a file in the cache, and a later call fits only what is missing: delete a
+contestant's file after a change to it.
 """
 
 import argparse
 import json
-import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,114 +22,162 @@ import numpy as np
 import pandas as pd
 import torch
 from choice_cases import write
-from shifted_data import AMAZON, HEART, RECIPES, Domain, data_folder, target_rows
+from scipy.sparse import issparse
+from shifted_data import RECIPES, data_folder, target_rows
 from target_accuracy import markdown, points
 
 from skdann import DANNClassifier
+from skdann.metrics import density_ratio_weights
 from skdann.sources import stack_sources
 
-# The sources and the target of each case.
-CASES = {
-    "gas_drift": [(("1", "2"), batch) for batch in "345689"],
-    "amazon_reviews": [(tuple(s for s in AMAZON if s != target), target) for target in AMAZON],
-    "heart_sites": [(tuple(s for s in HEART if s != target), target) for target in HEART],
+SOURCES = {
+    "gas_drift": [(("1", "2"), target) for target in "345689"],
+    "amazon_reviews": "all others",
+    "heart_sites": "all others",
 }
-POOLED, BY_DOMAIN = "all as one source", "all, source_domain"
 
 
-class Fitted(NamedTuple):
-    """A line of the cache; `sources` is POOLED, BY_DOMAIN or the name of a source."""
+class Case(NamedTuple):
+    """Sources as lists of rows and labels, their names, target rows, and rows to score on."""
 
     dataset: str
+    names: tuple[str, ...]
     target: str
-    sources: str
-    seed: int
-    accuracy: float
-    verdict: str
-    seconds: float
+    X: list[Any]
+    y: list[np.ndarray]
+    X_tgt: Any
+    X_test: Any
+    y_test: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return f"{'+'.join(self.names)}->{self.target}"
 
 
-def fit_and_score(
-    dataset: str,
-    domains: dict[str, Domain],
-    names: tuple[str, ...],
-    target: str,
-    how: str,
-    seed: int,
-) -> Fitted:
-    """Fit on one source or on all."""
-    in_fit = names if how in (POOLED, BY_DOMAIN) else (how,)
-    X, y, source_domain = stack_sources(
-        [domains[name].X for name in in_fit], [domains[name].y for name in in_fit], in_fit
-    )
-    rows = target_rows(domains[target], 0)
-    transformer = RECIPES[dataset].preprocessing(X).fit(X)
-    X_src, X_tgt, X_test = map(transformer.transform, (X, rows.X, rows.X_test))
-    of_fit: dict[str, Any] = {"source_domain": source_domain} if how == BY_DOMAIN else {}
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = DANNClassifier(random_state=seed).fit(X_src, y, X_tgt, **of_fit)
-    seconds = time.perf_counter() - start
-    accuracy = float(np.mean(model.predict(X_test) == rows.y_test))
-    return Fitted(dataset, target, how, seed, accuracy, model.verdict_, seconds)
+def cases(datasets: list[str]) -> Iterator[Case]:
+    """Yield each target with its sources; preprocessing is fitted on all source rows."""
+    for dataset in datasets:
+        recipe = RECIPES[dataset]
+        domains = recipe.load(data_folder(dataset))
+        chosen = SOURCES[dataset]
+        if isinstance(chosen, str):
+            chosen = [(tuple(s for s in domains if s != t), t) for t in domains]
+        for names, target in chosen:
+            raw = [domains[name].X for name in names]
+            together = stack_sources(raw, [domains[name].y for name in names])[0]
+            transformer = recipe.preprocessing(together).fit(together)
+            rows = target_rows(domains[target], 0)
+            X_tgt, X_test = map(transformer.transform, (rows.X, rows.X_test))
+            X, y = [*map(transformer.transform, raw)], [domains[name].y for name in names]
+            yield Case(dataset, names, target, X, y, X_tgt, X_test, rows.y_test)
 
 
-def missing(options: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-    """Yield what the cache lacks, the first seed of all cases first."""
-    done = {one[:4] for one in read(options.cache)}
-    loaded = {name: RECIPES[name].load(data_folder(name)) for name in options.datasets}
-    for seed in range(options.seeds):
-        for dataset, domains in loaded.items():
-            for names, target in CASES[dataset]:
-                for how in (BY_DOMAIN, POOLED, *names):
-                    if (dataset, target, how, seed) not in done:
-                        yield dataset, domains, names, target, how, seed
+# -- contestants -----------------------------------------------------------------------------
 
 
-def read(cache: Path) -> list[Fitted]:
-    path = cache / "several_sources.jsonl"
-    if not path.exists():
-        return []
-    return [Fitted(**json.loads(line)) for line in path.read_text().splitlines()]
+def single(position: int) -> Callable[[Case, DANNClassifier], Any]:
+    def fit(case: Case, clf: DANNClassifier) -> Any:
+        return clf.fit(case.X[position], case.y[position], case.X_tgt)
+
+    return fit
+
+
+def pooled(case: Case, clf: DANNClassifier) -> Any:
+    X, y, _ = stack_sources(case.X, case.y)
+    return clf.fit(X, y, case.X_tgt)
+
+
+def named(case: Case, clf: DANNClassifier) -> Any:
+    X, y, source_domain = stack_sources(case.X, case.y, case.names)
+    return clf.fit(X, y, case.X_tgt, source_domain=source_domain)
+
+
+def weighed(case: Case, clf: DANNClassifier) -> Any:
+    """Each source weighs as much as its rows look like target rows, in the mean."""
+    X, y, source_domain = stack_sources(case.X, case.y, case.names)
+    ratios = density_ratio_weights(X, case.X_tgt, random_state=0)
+    means = pd.Series(ratios).groupby(source_domain).transform("mean").to_numpy()
+    return clf.fit(X, y, case.X_tgt, source_domain=source_domain, sample_weight=means)
+
+
+def balanced(fit: Callable[[Case, DANNClassifier], Any]) -> Callable[[Case, DANNClassifier], Any]:
+    """Adapt in any case, with each domain scaled by itself."""
+
+    def fitted(case: Case, clf: DANNClassifier) -> Any:
+        scaling = "denoised" if issparse(case.X[0]) else "balanced"
+        return fit(case, clf.set_params(input_scaling=scaling, lambda_max=1.0))
+
+    return fitted
+
+
+ALONE = [f"source {i + 1} alone" for i in range(3)]
+CONTESTANTS: dict[str, Callable[[Case, DANNClassifier], Any]] = {
+    **{name: single(i) for i, name in enumerate(ALONE)},
+    "pooled": pooled,
+    "named": named,
+    "named, weighed": weighed,
+    "pooled, lambda 1": balanced(pooled),
+    "named, lambda 1": balanced(named),
+}
+
+
+# -- fits ------------------------------------------------------------------------------------
+
+
+def file_of(cache: Path, contestant: str) -> Path:
+    return cache / f"{contestant.replace(' ', '_').replace(',', '')}.jsonl"
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def run(options: argparse.Namespace) -> None:
+    """Fit what the cache lacks."""
     options.cache.mkdir(parents=True, exist_ok=True)
-    for task in missing(options):
-        fitted = fit_and_score(*task)
-        with (options.cache / "several_sources.jsonl").open("a") as file:
-            file.write(json.dumps(fitted._asdict()) + "\n")
+    for case in cases(options.datasets):
+        for seed in range(options.seeds):
+            for contestant in options.contestants:
+                if contestant in ALONE and ALONE.index(contestant) >= len(case.X):
+                    continue
+                path = file_of(options.cache, contestant)
+                key = {"dataset": case.dataset, "case": case.name, "seed": seed}
+                if any(key.items() <= one.items() for one in read(path)):
+                    continue
+                clf = CONTESTANTS[contestant](case, DANNClassifier(random_state=seed))
+                accuracy = float(np.mean(clf.predict(case.X_test) == case.y_test))
+                with path.open("a") as file:
+                    file.write(json.dumps({**key, "accuracy": accuracy}) + "\n")
 
 
 def report(options: argparse.Namespace) -> str:
-    found = pd.DataFrame(read(options.cache), columns=Fitted._fields)
-    found = found[found["seed"].lt(options.seeds) & found["dataset"].isin(options.datasets)]
-    means = found.groupby(["dataset", "target", "sources"])["accuracy"].mean().unstack()
-    single = means.drop(columns=[POOLED, BY_DOMAIN])
-    table = pd.DataFrame(
-        {
-            "one source, mean": single.mean(axis=1),
-            "one source, the best by target labels": single.max(axis=1),
-            POOLED: means[POOLED],
-            BY_DOMAIN: means[BY_DOMAIN],
-        }
-    )
-    rows = [[f"{d}, {t}", *map(points, of)] for (d, t), of in table.T.items()]
-    of_sets = table.groupby("dataset").mean()
-    rows += [[f"{dataset}, mean", *map(points, of)] for dataset, of in of_sets.T.items()]
-    rows.append(["mean of the data sets", *map(points, of_sets.mean())])
-    return f"Target accuracy, mean of {options.seeds} seeds.\n\n" + markdown(
-        ["data set, target", *table.columns], rows
-    )
+    lines = [
+        {**one, "contestant": contestant}
+        for contestant in options.contestants
+        for one in read(file_of(options.cache, contestant))
+    ]
+    table = pd.DataFrame(lines).pivot_table("accuracy", ["dataset", "case"], "contestant")
+    alone = [name for name in ALONE if name in table]
+    shown = table.drop(columns=alone)[[name for name in options.contestants if name not in alone]]
+    if alone:
+        shown.insert(0, "better source alone", table[alone].max(axis=1))
+        shown.insert(1, "mean source alone", table[alone].mean(axis=1))
+    rows = [
+        [case, *("" if np.isnan(one) else points(one) for one in row)]
+        for (_, case), row in zip(shown.index, shown.to_numpy(), strict=True)
+    ]
+    for dataset, of_set in shown.groupby("dataset"):
+        rows.append([f"**{dataset}** ({len(of_set)})", *map(points, of_set.mean())])
+    return markdown(["sources and target", *shown.columns], rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print what several sources gain.")
+    parser = argparse.ArgumentParser(description="Compare ways of using several sources.")
     parser.add_argument("--cache", type=Path, required=True, help="folder of the fits")
-    parser.add_argument("--datasets", nargs="+", choices=CASES, default=[*CASES])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="file the tables are also written to")
+    parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=[*SOURCES])
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--output", type=Path, help="file the table is also written to")
     options = parser.parse_args()
     torch.set_num_threads(1)
     run(options)
