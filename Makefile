@@ -4,9 +4,9 @@ DOCUMENTS := README.md docs
 SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test coverage slow lint format-check format types doctests build dist sdist-test \
+.PHONY: all check readme test coverage slow fuzz lint format-check format types doctests build dist sdist-test \
 	docs docs-fast browser picture \
-	api versions
+	api versions programs
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -36,6 +36,23 @@ coverage:
 # start. They need `pip install -e ".[dev,clusters]"`.
 slow:
 	$(PYTHON) -m pytest -m slow tests
+
+# Calls with any input, by the thousand: tests/test_fuzzing.py has a sample in the suite. It prints
+# what came of them. Other cases: FUZZ_SEED=1.
+FUZZ_CASES ?= 25000
+FUZZ_SEED ?= 0
+fuzz:
+	FUZZ_CASES=$(FUZZ_CASES) SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -s \
+	    -p no:cacheprovider --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzzing.py
+
+# skdann beside other packages, in an environment of their own; it prints their versions. torch is
+# the one of constraints.txt, and is not replaced.
+PROGRAMS := .venv-programs
+programs:
+	test -d $(PROGRAMS) || python3 -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/pip install -q "$$(grep '^torch==' constraints.txt)" -e . -r tests/programs/requirements.txt
+	$(PROGRAMS)/bin/python -m pytest -m programs tests/programs
+	$(PROGRAMS)/bin/pip list | grep -i -f tests/programs/requirements.txt
 
 lint:
 	$(PYTHON) -m ruff check . $(SCRIPTS)
