@@ -82,7 +82,7 @@ EITHER = {
     "objects, int and bool": lambda c: _cycled(c, True, 2),
     "objects, text and np.str_": lambda c: _cycled(c, "a", np.str_("b")),
     "pandas dates": lambda c: pd.Series(pd.to_datetime(c, unit="D")),
-    "pandas periods": lambda c: pd.Series([pd.Period(2020 + i, "Y") for i in c]),
+    "pandas periods": lambda c: pd.Series([pd.Period(f"{2020 + i}", "Y") for i in c]),
     "pandas intervals": lambda c: pd.Series([pd.Interval(i, i + 1) for i in c]),
     "pandas frame": lambda c: pd.DataFrame({"y": c}),
     "polars frame": lambda c: pl.DataFrame({"y": c}),
