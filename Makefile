@@ -4,9 +4,9 @@ DOCUMENTS := README.md docs
 SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
-.PHONY: all check readme test coverage slow lint format-check format types doctests build dist sdist-test \
-	docs docs-fast browser picture \
-	api versions
+.PHONY: all check readme test coverage slow kills fuzz lint format-check format types doctests build dist sdist-test \
+	docs docs-fast browser picture golden \
+	api versions programs
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
 # checks use.
@@ -36,6 +36,28 @@ coverage:
 # start. They need `pip install -e ".[dev,clusters]"`.
 slow:
 	$(PYTHON) -m pytest -m slow tests
+
+# Calls with any input, by the thousand: tests/test_fuzzing.py has a sample in the suite. It prints
+# what came of them. Other cases: FUZZ_SEED=1.
+FUZZ_CASES ?= 25000
+FUZZ_SEED ?= 0
+fuzz:
+	FUZZ_CASES=$(FUZZ_CASES) SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -s \
+	    -p no:cacheprovider --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzzing.py
+
+# skdann beside other packages, in an environment of their own; it prints their versions. torch is
+# the one of constraints.txt, and is not replaced.
+PROGRAMS := .venv-programs
+programs:
+	test -d $(PROGRAMS) || python3 -m venv $(PROGRAMS)
+	$(PROGRAMS)/bin/pip install -q "$$(grep '^torch==' constraints.txt)" -e . -r tests/programs/requirements.txt
+	$(PROGRAMS)/bin/python -m pytest -m programs tests/programs
+	$(PROGRAMS)/bin/pip list | grep -i -f tests/programs/requirements.txt
+
+# Fits in processes that get SIGKILL, at least 80 times, and go on from their checkpoints. It takes
+# about ten minutes. docs/results/kills.md has the table.
+kills:
+	OMP_NUM_THREADS=1 $(PYTHON) benchmarks/kills.py --kills 10
 
 lint:
 	$(PYTHON) -m ruff check . $(SCRIPTS)
@@ -86,6 +108,10 @@ docs:
 # The same without running anything, and only the pages that changed.
 docs-fast:
 	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+
+# Small fits in files, which every later version must load. RELEASING.md says when.
+golden:
+	$(PYTHON) -W ignore tests/golden/make.py
 
 # The README's picture, drawn by an example of the gallery.
 picture:

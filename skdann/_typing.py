@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
+import sklearn
 import sklearn.utils.metaestimators
 from numpy.typing import ArrayLike
 
@@ -20,6 +21,10 @@ class SparseRows(Protocol):
     def toarray(self) -> Any:
         """Return the rows as an ndarray."""
 
+
+# For functions that read what a user passes: where array-API dispatch is switched on, the checks
+# of scikit-learn leave tensors what they are, but our own work is NumPy's up to the network.
+reads_as_numpy: Callable[[Any], Any] = sklearn.config_context(array_api_dispatch=False)
 
 # Data frames are array-like, as they can become an array.
 Rows: TypeAlias = ArrayLike | SparseRows

@@ -129,10 +129,16 @@ def _resolved(parameter: str, schedule: str | Schedule, named: dict[str, Schedul
 def _check_values(parameter: str, schedule: Schedule) -> None:
     """Try a user's schedule before training: a mistake should not wait for the last epoch."""
     for progress in (0.0, 0.5, 1.0):
-        value = schedule(progress)
+        try:
+            value = schedule(progress)
+        except TypeError as error:
+            raise ValueError(
+                f"{parameter} must be a function of the progress p in [0, 1], but called with "
+                f"{progress} it failed: {error}"
+            ) from error
         try:
             usable = math.isfinite(value) and value >= 0
-        except TypeError:
+        except (TypeError, OverflowError):
             usable = False
         if not usable:
             raise ValueError(

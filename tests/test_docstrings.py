@@ -30,6 +30,7 @@ OBJECTS = {
     ("skdann.AdaptationReport", "PR01"): MADE_BY_US,
     ("skdann.metrics.WeightedScore", "PR01"): MADE_BY_US,
     ("skdann.AdaptationReport", "EX01"): "the example of adaptation_report makes one",
+    ("skdann.exceptions.CheckpointWarning", "EX01"): RARE,
     ("skdann.exceptions.DomainWarning", "EX01"): RARE,
     ("skdann.exceptions.OneClassWarning", "EX01"): RARE,
 }

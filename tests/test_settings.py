@@ -32,6 +32,7 @@ def test_every_field_but_two_has_the_name_of_a_parameter():
     names = {one.name for one in fields(Settings)}
     assert names - parameters.keys() == {"seed", "effort"}
     elsewhere = {"class_weight", "random_state", "warm_start", "n_jobs", "verbose"}
+    elsewhere |= {"checkpoint_dir"}
     assert parameters.keys() - names == elsewhere
 
 

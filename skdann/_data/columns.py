@@ -9,16 +9,19 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from skdann._data.listing import TAKE_TARGET_ALONG, is_listed_whole, listed
+from skdann._data.listing import TAKE_TARGET_ALONG, is_listed_whole, listed, shortened
 
 _DATE_OBJECTS = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
-def feature_names(X: Any) -> np.ndarray | None:
+def feature_names(X: Any, argument: str = "X") -> np.ndarray | None:
     """Return the column names of a DataFrame by scikit-learn's rules, or None."""
     # A throw-away estimator: scikit-learn sets the names on it, and nothing on ours.
     probe = BaseEstimator()
-    validate_data(probe, X, skip_check_array=True)
+    try:
+        validate_data(probe, X, skip_check_array=True)
+    except TypeError as error:  # names that are text, and others that are not
+        raise TypeError(f"{argument}: {shortened(error, 500)}") from error
     return getattr(probe, "feature_names_in_", None)
 
 
@@ -93,7 +96,7 @@ def _columns_without_numbers(X: Any) -> tuple[list, list]:
     """Return the names of columns that can't be read as numbers, and of columns of dates."""
     text: list[Any] = []
     dates: list[Any] = []
-    if not hasattr(X, "columns"):
+    if not len(_column_types(X)):  # an array, or an Arrow table
         return text, dates
     for name, dtype in zip(X.columns, _column_types(X), strict=True):
         column = X[name]

@@ -115,7 +115,10 @@ def domain_codes(domain: Any, n_rows: int, n_domains: int) -> Tensor | int | Non
         return None
     if isinstance(domain, str) and domain == "source":
         return 0
-    codes = np.asarray(domain)
+    try:
+        codes = np.asarray(domain)
+    except (TypeError, ValueError):  # ragged
+        codes = np.array(None)
     kind = codes.dtype.kind in "iu" and codes.shape in ((), (n_rows,))
     if not kind or codes.min(initial=0) < 0 or codes.max(initial=0) >= n_domains:
         raise ValueError(

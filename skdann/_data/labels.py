@@ -7,9 +7,12 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from skdann._data.columns import is_date_type
 from skdann._data.listing import listed, shortened
+from skdann._typing import reads_as_numpy
 
 
+@reads_as_numpy
 def read_labels(y, n_rows, estimator):
     """Return the labels of the source rows as they are, in one dimension, or raise."""
     if y is None:
@@ -18,11 +21,7 @@ def read_labels(y, n_rows, estimator):
             "holds the labels of the source rows X."
         )
     _refuse_several(y)
-    try:
-        labels = column_or_1d(y, warn=True)
-    except ValueError as error:
-        _explain_dimensions(y, error)
-        raise
+    labels = _in_one_dimension(y)
     if len(labels) != n_rows:
         raise ValueError(
             f"y has {len(labels)} labels, but X has {n_rows} rows. y labels the source rows only; "
@@ -33,6 +32,31 @@ def read_labels(y, n_rows, estimator):
     if labels.dtype.kind == "O":
         labels = _of_one_type(labels)
     _check_discrete(labels)
+    return labels
+
+
+@reads_as_numpy
+def read_true_labels(y, n_rows):
+    """Return the labels that predictions of `n_rows` rows are compared with, or raise."""
+    labels = _in_one_dimension(y)
+    if len(labels) != n_rows:
+        raise ValueError(f"y has {len(labels)} labels, but X has {n_rows} rows.")
+    _check_none_missing(y if isinstance(y, list | tuple) else labels, "Score rows with a label.")
+    return _of_one_type(labels) if labels.dtype.kind == "O" else labels
+
+
+def _in_one_dimension(y):
+    """Return labels as a one-dimensional array, or raise."""
+    try:
+        labels = column_or_1d(y, warn=True)
+    except (TypeError, ValueError) as error:
+        _explain_dimensions(y, error)
+        raise ValueError(
+            f"y can't be read as labels: {shortened(error, 300)} It takes one label for each row "
+            "of X, such as an array or a list."
+        ) from error
+    if labels.dtype.kind in "cV":
+        raise ValueError(f"y has dtype {labels.dtype}. Labels are text, numbers or booleans.")
     return labels
 
 
@@ -56,6 +80,8 @@ def _explain_dimensions(y, error):
         )
     except (TypeError, ValueError):
         return
+    if values.ndim == 0:
+        return
     said = f"y should be a 1d array, got an array of shape {values.shape} instead."
     if is_one_hot:
         cure = "y.idxmax(axis=1)" if hasattr(y, "idxmax") else "y.argmax(axis=1)"
@@ -74,6 +100,8 @@ def _check_discrete(labels):
             f"{shortened(error, 250)} There is no regressor here. To predict ranges of y instead, "
             "cut it into classes, for example y=np.digitize(y, np.quantile(y, [1/3, 2/3]))."
         ) from error
+    except TypeError as error:  # bytes
+        raise TypeError(f"y: {shortened(error, 500)}") from error
 
 
 def missing_values(values):
@@ -86,7 +114,7 @@ def missing_values(values):
     return np.zeros(len(values), dtype=bool)
 
 
-def _check_none_missing(labels):
+def _check_none_missing(labels, cure="Drop source rows without a label, or pass them in X_tgt."):
     is_float = isinstance(labels, np.ndarray) and labels.dtype.kind == "f"
     large = np.isinf(labels) if is_float else np.zeros(len(labels), dtype=bool)
     missing = missing_values(labels)
@@ -95,19 +123,24 @@ def _check_none_missing(labels):
         bad = missing | large
         raise ValueError(
             f"Input y contains {found}: {int(bad.sum())} of {len(bad)} labels, first in row "
-            f"{int(bad.argmax())}. Drop source rows without a label, or pass them in X_tgt."
+            f"{int(bad.argmax())}. {cure}"
         )
 
 
-def _of_one_type(labels):
+def _of_one_type(labels, argument="y"):
     """Return objects that are all text as they are, all numbers or booleans as an array of them."""
     if all(isinstance(label, str) for label in labels):
         return labels
     kinds = sorted({type(label).__name__ for label in labels})
+    if any(isinstance(label, list | tuple | set | dict | np.ndarray) for label in labels):
+        raise ValueError(
+            f"{argument} holds several values in the place of one ({', '.join(kinds)}). Make each "
+            "of them one label, for example by str(label)."
+        )
     if len(kinds) > 1 and not all(_is_number(label) for label in labels):
         raise ValueError(
-            f"y mixes labels that can't be sorted ({', '.join(kinds)}). Make them one "
-            "type, for example with y.astype(str)."
+            f"{argument} mixes labels that can't be sorted ({', '.join(kinds)}). Make them one "
+            f"type, for example with {argument}.astype(str)."
         )
     return np.array(labels.tolist())
 
@@ -128,8 +161,14 @@ def _is_missing(label):
 def encode_labels(labels, classes):
     """Return all classes, sorted, and the position of each label among them."""
     found = np.unique(labels)
-    all_classes = found if classes is None else np.unique(column_or_1d(classes))
-    unknown = np.setdiff1d(found, all_classes)
+    all_classes = found if classes is None else read_classes(classes)
+    try:
+        unknown = np.setdiff1d(found, all_classes)
+    except TypeError as error:  # numbers here and dates there
+        raise ValueError(
+            f"classes have dtype {all_classes.dtype}, and can't be compared with the labels y of "
+            f"dtype {found.dtype}. Make them one type."
+        ) from error
     if len(unknown):
         raise ValueError(
             f"y contains labels {listed(unknown.tolist())} that are not in classes "
@@ -144,6 +183,22 @@ def encode_labels(labels, classes):
     return all_classes, np.searchsorted(all_classes, labels).astype(np.int64)
 
 
+@reads_as_numpy
+def read_classes(classes):
+    """Return all labels that may come, sorted, from what is passed as `classes`, or raise."""
+    try:
+        values = column_or_1d(classes)
+        if missing_values(classes if isinstance(classes, list | tuple) else values).any():
+            raise ValueError("some are missing.")
+        values = _of_one_type(values, "classes") if values.dtype.kind == "O" else values
+        return np.unique(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "classes must hold all labels that may come, in one dimension and of one type: "
+            f"{shortened(error, 300)}"
+        ) from error
+
+
 def check_same_classes(classes, known):
     """Check that a later call of `partial_fit` names the classes of the first, or none.
 
@@ -156,7 +211,7 @@ def check_same_classes(classes, known):
     """
     if classes is None:
         return
-    given = np.unique(column_or_1d(classes))
+    given = read_classes(classes)
     if not np.array_equal(given, known):
         raise ValueError(
             f"`classes={listed(given.tolist())}` is not the same as on last call to partial_fit, "
@@ -169,7 +224,12 @@ def read_groups(groups, n_rows, name="groups"):
     """Return the groups of the source rows as int64 codes, or None; `name` is for messages."""
     if groups is None:
         return None
-    values = np.asarray(groups)
+    try:
+        values = np.asarray(groups)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be one-dimensional, one value for each row of X: {shortened(error)}"
+        ) from error
     if values.ndim != 1:
         raise ValueError(
             f"{name} must be one-dimensional, one value for each row of X, got an array of shape "
@@ -192,7 +252,13 @@ def read_groups(groups, n_rows, name="groups"):
             f"{name} mixes values that can't be sorted ({', '.join(kinds)}). Make them one type, "
             f"for example with [str(value) for value in {name}]."
         )
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    try:
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} holds values that can't be sorted ({', '.join(kinds)}). Give each a number or "
+            "a name."
+        ) from error
 
 
 def read_source_domain(source_domain, n_rows, n_targets):
@@ -206,15 +272,26 @@ def read_source_domain(source_domain, n_rows, n_targets):
     return np.where(codes > 0, codes + n_targets, 0)
 
 
+@reads_as_numpy
 def read_weight(sample_weight, n_rows):
     """Return float64 weights of the source rows, or None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, numbers.Number) or getattr(sample_weight, "shape", None) == ():
-        sample_weight = np.full(n_rows, sample_weight, dtype=np.float64)
-    weight = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+        sample_weight = np.full(n_rows, sample_weight)
+    try:
+        if is_date_type(getattr(sample_weight, "dtype", None)):
+            raise TypeError(f"dates and durations ({sample_weight.dtype}) are not numbers.")
+        weight = check_array(
+            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        )
+    except (TypeError, ValueError) as error:
+        if "sample_weight" in str(error):
+            raise
+        raise ValueError(
+            "sample_weight must hold a number >= 0 for each row of X: "
+            f"{shortened(str(error).splitlines()[0], 300)}"
+        ) from error
     if weight.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar")
     if weight.shape != (n_rows,):
@@ -243,9 +320,13 @@ def label_weight(weight, class_weight, labels, codes, classes):
     else:
         try:
             of_class = compute_class_weight(class_weight, classes=classes, y=classes)
-        except ValueError as error:
-            raise ValueError(shortened(error, 500)) from error  # it lists all classes
-    of_row = of_class[codes] if weight is None else of_class[codes] * weight
+        except (TypeError, ValueError) as error:
+            said = shortened(error, 300)  # it lists all classes
+            raise ValueError(
+                f"class_weight={shortened(class_weight)} can't be used: {said}"
+            ) from error
+    with np.errstate(over="ignore"):
+        of_row = of_class[codes] if weight is None else of_class[codes] * weight
     if not np.isfinite(of_row).all():
         raise ValueError(
             f"class_weight={shortened(class_weight)} gives weights that are not finite."
@@ -262,4 +343,9 @@ def mean_one(weight):
     """Return float32 weights with mean 1, so that the scale of weights does not matter."""
     if weight is None:
         return None
-    return (weight / weight.mean()).astype(np.float32)
+    with np.errstate(over="ignore"):
+        mean = weight.mean()
+    if not np.isfinite(mean) or mean < np.finfo(np.float64).tiny:  # near the limits of float64
+        weight = weight / weight.max()
+        mean = weight.mean()
+    return (weight / mean).astype(np.float32)

@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from skdann._data.columns import refuse_columns, refuse_dates
 from skdann._data.listing import TAKE_TARGET_ALONG, shortened
 from skdann._data.lost_digits import warn_about_lost_digits
+from skdann._typing import reads_as_numpy
 
 
 def read_rows(X, argument, estimator, *, allow_nd=False):
@@ -39,15 +40,17 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
     return rows
 
 
+@reads_as_numpy
 def converted(X, argument, estimator, *, allow_nd=False):
     """Return a float32 ndarray or CSR matrix of the right number of dimensions."""
+    _refuse_what_has_no_rows(X, argument)
     _refuse_series(X, argument)
     _refuse_complex(X, argument)
     refuse_dates(X, argument)
     try:
         with np.errstate(over="ignore"):
             return check_array(
-                X,
+                X.detach() if getattr(X, "requires_grad", False) else X,
                 accept_sparse="csr",
                 dtype=np.float32,
                 ensure_all_finite=False,
@@ -62,6 +65,18 @@ def converted(X, argument, estimator, *, allow_nd=False):
         _explain_shape(X, argument, estimator, error)
         _explain_values(argument, error)
         raise
+
+
+def _refuse_what_has_no_rows(X, argument):
+    """Refuse a class, and tables and tensors whose rows don't exist yet, each with its cure."""
+    if isinstance(X, type):
+        raise TypeError(f"{argument} is the class {X.__name__}. Pass rows, such as an array.")
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError(
+            f"{argument} is a LazyFrame, without rows so far: pass {argument}.collect()."
+        )
+    if getattr(X, "is_meta", False):
+        raise TypeError(f"{argument} is a tensor on the device 'meta', which holds no values.")
 
 
 def is_series(X: Any) -> bool:
@@ -82,7 +97,7 @@ def _refuse_complex(X, argument):
     """Refuse complex values, which would lose their imaginary part without a word."""
     dtypes = [getattr(X, "dtype", None)]
     if hasattr(X, "columns"):
-        dtypes += list(X.dtypes)
+        dtypes += list(getattr(X, "dtypes", ()))  # Arrow tables have none
     for dtype in dtypes:
         if getattr(dtype, "kind", "") == "c":
             raise ValueError(

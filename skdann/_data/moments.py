@@ -78,7 +78,8 @@ def pooled(source, target):
 
 def inverse_deviation(mean, deviation):
     """Return 1 / deviation of each column; 0 for a column that is constant, up to rounding."""
-    varies = deviation > _CONSTANT * (np.abs(mean) + np.finfo(np.float32).tiny)
+    smallest = np.finfo(np.float32).tiny  # its inverse is the largest that float32 can hold
+    varies = (deviation > _CONSTANT * (np.abs(mean) + smallest)) & (deviation > smallest)
     return np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
 
 

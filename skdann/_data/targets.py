@@ -79,7 +79,7 @@ def _check_container(X_tgt, n_source):
             "tuple(X_tgt). (Cross-validation turns a tuple with as many targets as X has rows "
             "into a list.)"
         )
-    shape = getattr(X_tgt, "shape", None)
+    shape = _shape(X_tgt)
     if shape is None and isinstance(X_tgt, list) and X_tgt:
         shape = (len(X_tgt),) if _n_dimensions(X_tgt[0]) == 0 else None
     if shape is not None and len(shape) == 1 and shape[0] == n_source and not is_series(X_tgt):
@@ -92,7 +92,7 @@ def _check_container(X_tgt, n_source):
 
 def _n_dimensions(rows) -> int:
     """Return the number of dimensions; 2 for rows of different lengths."""
-    shape = getattr(rows, "shape", None)
+    shape = _shape(rows)
     if shape is not None:
         return len(shape)
     try:
@@ -119,7 +119,7 @@ def _read_target(X_tgt, argument, X_source, names, estimator, allow_nd):
             "domain; pass the rows of a single target as an array or a list."
         )
     rows = read_rows(X_tgt, argument, estimator, allow_nd=allow_nd)
-    check_same_names(feature_names(X_tgt), names, argument)
+    check_same_names(feature_names(X_tgt, argument), names, argument)
     if rows.shape[1:] != X_source.shape[1:]:
         raise_other_width(argument, rows.shape[1:], X_source.shape[1:])
     if sparse.issparse(rows) != sparse.issparse(X_source):
@@ -127,8 +127,14 @@ def _read_target(X_tgt, argument, X_source, names, estimator, allow_nd):
     return rows
 
 
+def _shape(rows):
+    """Return the shape of an array or a DataFrame; None for anything else, such as a class."""
+    shape = getattr(rows, "shape", None)
+    return shape if isinstance(shape, tuple) else None
+
+
 def _check_not_empty(X_tgt, argument):
-    shape = getattr(X_tgt, "shape", None)
+    shape = _shape(X_tgt)
     if shape is None:
         shape = (len(X_tgt),) if isinstance(X_tgt, list) else (1,)
     if len(shape) and shape[0] == 0:

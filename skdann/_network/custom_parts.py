@@ -42,8 +42,15 @@ def given_part(
     """
     if isinstance(part, nn.Module):
         return copy.deepcopy(part)
+    takes_sizes = _takes_sizes(parameter, part, sizes)
     with randomness.active():
-        module = part(*sizes) if _takes_sizes(parameter, part, sizes) else part()
+        try:
+            module = part(*sizes) if takes_sizes else part()
+        except TypeError as error:
+            raise ValueError(
+                f"{parameter} can't be called with {sizes if takes_sizes else 'nothing'}: "
+                f"{str(error)[:300]}"
+            ) from error
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"{parameter} must be a torch.nn.Module, a module class or a callable that returns a "
@@ -89,8 +96,8 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
     wanted = "(2, n_embedding)" if n_outputs is None else f"(2, {n_outputs})"
     part.eval()
     try:
-        with torch.no_grad():
-            output = _apply(part, rows, None)
+        with torch.set_grad_enabled(n_outputs is not None):
+            output = _apply(part, rows.requires_grad_(n_outputs is not None), None)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(
             f"{parameter} does not fit: given input of shape {tuple(rows.shape)} it failed with: "
@@ -105,4 +112,14 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
             f"{shape}, but must return a tensor of shape {wanted}. End a feature extractor with "
             "torch.nn.Flatten() where it has more dimensions."
         )
-    return output
+    if output.dtype != torch.float32:
+        raise ValueError(
+            f"{parameter} does not fit: it returned {output.dtype}, but must return "
+            "torch.float32. End it with a conversion by .float()."
+        )
+    if n_outputs is not None and not output.requires_grad:
+        raise ValueError(
+            f"{parameter} returned logits without a gradient, so nothing could learn from them. "
+            "Leave out detach() and torch.no_grad() there."
+        )
+    return output.detach()

@@ -30,13 +30,13 @@ def resolve_device(device: str | torch.device) -> torch.device:
         if device == "cpu" and torch.backends.mps.is_available():
             device = "mps"
     try:
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()  # fails for "meta", which holds no values
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         usable = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        said = str(error).splitlines()[0][:300]
         raise ValueError(
-            f"device={device!r} can't be used here: {str(error).splitlines()[0]} Usable devices: "
-            f"{', '.join(usable)}."
+            f"device={device!r} can't be used here: {said} Usable devices: {', '.join(usable)}."
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 
+from skdann._data.listing import shortened
 from skdann._training.losses import guess_loss
 
 # A figure must be lower by more than this to count as an improvement.
@@ -120,6 +121,20 @@ class BestFlags(Callback):
             if is_best:
                 self.best_[name] = loss
             net.history.record(f"{name}_best", is_best)
+
+
+def checked_callbacks(callbacks: Iterable[Any] | None) -> tuple[Any, ...]:
+    """Return the callbacks that a user passes as a tuple, or raise where one of them is none."""
+    for one in callbacks or ():
+        pair = isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str)
+        callback = one[1] if pair else one
+        made = isinstance(callback, type) and issubclass(callback, Callback)
+        if not made and not isinstance(callback, Callback):
+            raise ValueError(
+                f"callbacks holds {shortened(repr(one))}, which is not a callback. Pass instances "
+                "of skorch.callbacks.Callback, or pairs of a name and such an instance."
+            )
+    return tuple(callbacks or ())
 
 
 def best_monitored(callbacks: Iterable[Any] | None) -> list[str]:

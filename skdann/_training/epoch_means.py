@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from skorch.history import History
 from torch import Tensor
+from torch.nn import Module
 
 from skdann._data.batches import Batch, with_leading_axis
 from skdann._training.autograd_objective import Logits
@@ -17,6 +18,12 @@ from skdann._training.losses import hits, row_losses
 _STEPS_PER_READING = 256
 
 _BYTES_PER_READING = 16 * 2**20
+
+_CAUSES = (
+    "Likely causes: columns that are not scaled (put a StandardScaler in front), a learning rate "
+    "that is too large (lower lr), or too strong an adversary (lower lambda_max). The estimator is "
+    "as it was before the call."
+)
 
 
 class RunningMeans:
@@ -62,12 +69,13 @@ class RunningMeans:
         self._count += n_steps
         self._batches = []
         if not all(np.isfinite(total).all() for total in self._sums.values()):
-            raise ValueError(
-                f"The loss became NaN or infinite in epoch {self._epoch}. Likely causes: "
-                "columns that are not scaled (put a StandardScaler in front), a learning rate "
-                "that is too large (lower lr), or too strong an adversary (lower lambda_max). "
-                "The estimator is as it was before the call."
-            )
+            raise ValueError(f"The loss became NaN or infinite in epoch {self._epoch}. {_CAUSES}")
+
+
+def check_weights(module: Module) -> None:
+    """Check that the weights are finite after the last step, which no loss has seen, or raise."""
+    if not all(bool(value.isfinite().all()) for value in module.parameters()):
+        raise ValueError(f"Weights became NaN or infinite in the last epoch. {_CAUSES}")
 
 
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:

@@ -36,7 +36,7 @@ from skdann._training.callbacks import (
 )
 from skdann._training.checkpoints import Checkpoints
 from skdann._training.class_weights import ClassWeights
-from skdann._training.epoch_means import RunningMeans, record_figures
+from skdann._training.epoch_means import RunningMeans, check_weights, record_figures
 from skdann._training.grouping import Group, Grouping
 from skdann._training.inference import held_out_figures, outputs
 from skdann._training.notifications import Notifications
@@ -248,6 +248,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
                 self.notify("on_train_begin", X=data, y=None)
             self._run_epochs(data, grouping, epochs, step, progress, snapshots)
             self.notify("on_train_end", X=data, y=None)
+        check_weights(self.module_)
         self.module_.eval()
         return self
 

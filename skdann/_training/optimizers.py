@@ -247,8 +247,9 @@ def _try_optimizer(factory: OptimizerFactory, optimizer: str | MakeOptimizer) ->
             f"optimizer={optimizer!r} can't be made with lr and weight_decay: {error}. Pass a "
             "torch optimizer class or a functools.partial of one."
         ) from error
-    if not isinstance(made, torch.optim.Optimizer) or isinstance(made, torch.optim.LBFGS):
+    unusable = torch.optim.LBFGS, torch.optim.SparseAdam
+    if not isinstance(made, torch.optim.Optimizer) or isinstance(made, unusable):
         raise ValueError(
             f"optimizer={optimizer!r} makes a {type(made).__name__}; it must make a torch "
-            "optimizer whose step needs no closure."
+            "optimizer whose step needs no closure and takes dense gradients."
         )

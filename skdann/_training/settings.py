@@ -21,6 +21,7 @@ from skdann._data.record import TrainingData
 from skdann._network.network import Architecture
 from skdann._network.scaling import SCALINGS
 from skdann._torch.randomness import entropy_of
+from skdann._training.callbacks import checked_callbacks
 from skdann.schedules import Schedule, lambda_schedule, lr_schedule
 
 # max_epochs="auto": this many passes over the source; on small data as many as make this many
@@ -48,6 +49,8 @@ _WAY_BACK_EPOCHS = 1 / 3
 
 # Columns are of about unit size if the largest deviation is in this range, and no mean beyond it.
 _UNIT_SIZE = 0.1, 3.0
+# Units of a layer: above, a size is a mistake.
+_MOST_UNITS = 10**9
 
 # Marks of the fields. A network is built of some; others may differ between networks that train
 # together, because each network has its own value of them.
@@ -131,7 +134,7 @@ class Settings:
             early_stopping=classifier.early_stopping,
             validation_fraction=classifier.validation_fraction,
             n_iter_no_change=classifier.n_iter_no_change,
-            callbacks=tuple(classifier.callbacks or ()),
+            callbacks=checked_callbacks(classifier.callbacks),
             device=classifier.device,
             seed=entropy_of(classifier.random_state),
             effort=_effort(classifier.feature_extractor, data),
@@ -403,8 +406,13 @@ def _sizes_or_part(parameter: str, value: Any) -> Any:
 def _sizes(parameter: str, sizes: Any, at_least: int) -> tuple[int, ...]:
     """Return a tuple of layer sizes from an int or a sequence."""
     layers = (sizes,) if isinstance(sizes, numbers.Integral) else tuple(sizes)
-    if not all(isinstance(size, int | np.integer) and size >= 1 for size in layers):
-        raise ValueError(f"{parameter} must hold integers >= 1, got {sizes!r}.")
+    numbers_only = all(isinstance(size, int | np.integer) for size in layers)
+    if not numbers_only or any(
+        isinstance(size, bool) or not 1 <= size <= _MOST_UNITS for size in layers
+    ):
+        raise ValueError(
+            f"{parameter} must hold integers >= 1, and at most {_MOST_UNITS:,}, got {sizes!r}."
+        )
     if len(layers) < at_least:
         raise ValueError(
             f"{parameter} must name at least one layer, got {sizes!r}: without one there are no "
