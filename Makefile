@@ -5,7 +5,7 @@ SPHINX := $(PYTHON) -m sphinx -b html -W --keep-going -q
 SCRIPTS := .ci/readme_command .ci/wheel_alone
 
 .PHONY: all check readme test coverage slow kills fuzz lint format-check format types doctests build dist sdist-test \
-	docs docs-fast browser picture golden golden \
+	docs docs-fast browser picture golden \
 	api versions programs
 
 # Never run goals in parallel, even with -j: the README's commands make the environment that the
@@ -108,10 +108,6 @@ docs:
 # The same without running anything, and only the pages that changed.
 docs-fast:
 	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
-
-# Small fits in files, which every later version must load. RELEASING.md says when.
-golden:
-	$(PYTHON) -W ignore tests/golden/make.py
 
 # Small fits in files, which every later version must load. RELEASING.md says when.
 golden:
