@@ -69,7 +69,7 @@ class Snapshots:
         if self._plain:
             _put_back_numbers(self._net, state["net"])
         else:
-            vars(self._net).update(state["net"])
+            self._net.__dict__.update(state["net"])
             self._net.module = self._net.module_
         for one, kept in zip(self._streams, state["streams"], strict=True):
             one.go_on_from(kept)
