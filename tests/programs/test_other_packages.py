@@ -53,9 +53,13 @@ def _gaps():
 def test_target_encoder_of_scikit_learn():
     from sklearn.compose import make_column_selector, make_column_transformer
 
+    class Encoder(TargetEncoder):
+        def fit_transform(self, X, y):
+            with sklearn.config_context(enable_metadata_routing=False):
+                return super().fit_transform(X, y)
+
     encode = make_column_transformer(
-        (_gaps(), make_column_selector(dtype_include="number")),
-        remainder=TargetEncoder(random_state=0),
+        (_gaps(), make_column_selector(dtype_include="number")), remainder=Encoder()
     )
     adapts(make_dann_pipeline(encode, **DANN).fit(TABLE, SICK, TABLE_TGT), TABLE_TGT)
 
