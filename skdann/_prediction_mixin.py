@@ -76,7 +76,7 @@ class DomainAdversarialMixin(
         ndarray of shape (n_samples,)
             Elements of `classes_`.
         """
-        codes = self._outputs(X, domain, "label_logits", lambda logits: logits.argmax(dim=1))
+        codes = self._outputs(X, domain, "label_logits", _codes)
         return self.classes_[codes]
 
     def predict_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
@@ -364,6 +364,11 @@ class DomainAdversarialMixin(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _codes(logits):
+    """Return the column of the largest logit of each row; -1 if not all of them are finite."""
+    return logits.argmax(dim=1).where(logits.isfinite().all(dim=1), -1)
 
 
 def _softmax(logits):

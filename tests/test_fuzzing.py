@@ -67,7 +67,7 @@ SHAPES = st.tuples(st.integers(1, 5), st.integers(2, N))
 # -- fit: rows, labels, targets, weights -----------------------------------------------------
 
 
-@cases(60, 0.15)
+@cases(30, 0.15)
 @given(st.data(), SHAPES, SCALINGS, st.sampled_from(DISPATCH))
 def test_fit_takes_or_refuses_any_source_rows(data, shape, scaling, dispatch):
     width, n_rows = shape
@@ -119,7 +119,7 @@ def any_targets(draw):
     return tuple(draw(many)), True
 
 
-@cases(60, 0.15)
+@cases(30, 0.15)
 @given(any_targets(), good_rows(N, WIDTH), SCALINGS, st.sampled_from(DISPATCH))
 def test_fit_takes_or_refuses_any_target(targets, rows, scaling, dispatch):
     targets, several = targets
@@ -173,7 +173,7 @@ def test_every_parameter_is_tried():
 # -- fit: parameters and modules ----------------------------------------------------------------
 
 
-@cases(150, 0.25)
+@cases(70, 0.25)
 @given(any_parameters(), st.sampled_from(["fit", "fit", "partial_fit"]))
 def test_fit_takes_or_refuses_any_values_of_parameters(values, method):
     clf = small().set_params(**{name: given.value for name, given in values.items()})
@@ -221,7 +221,7 @@ def any_part(draw):
     return name, kind, table[kind], (True, None, False)[group]
 
 
-@cases(40, 0.04)
+@cases(20, 0.04)
 @given(any_part(), good_parameters(without=["optimizer", "lr", *PART_SIZES]))
 def test_fit_takes_or_refuses_any_module(part, values):
     name, kind, module, _good = part
@@ -279,7 +279,7 @@ DOMAINS = {
 }
 
 
-@cases(80, 0.08)
+@cases(40, 0.08)
 @given(st.data(), st.integers(0, 5), st.sampled_from(METHODS), st.sampled_from(DISPATCH))
 def test_predictions_take_or_refuse_any_rows(fitted, data, which, method, dispatch):
     clf = fitted[which]
