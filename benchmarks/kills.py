@@ -3,9 +3,10 @@
     make kills        (python benchmarks/kills.py [--kills 10] [--seed 0] [--output FILE.md])
 
 Each fit is a process of its own. It gets SIGKILL after a random time, up to 0.7 times that of an
-undisturbed fit and a tenth more after each kill, and is started again with the same call until it ends. After each kill all files
-are read. What a fit leaves in the end is compared with the undisturbed fit: every weight, moment
-and prediction, to the last bit. Between checkpoints lie 50 milliseconds here, not ten seconds.
+undisturbed fit and a tenth more after each kill, and is started again with the same call until it
+ends. After each kill all files are read. What a fit leaves in the end is compared with the
+undisturbed fit: every weight, moment and prediction, to the last bit. Between checkpoints lie 50
+milliseconds here, not ten seconds.
 """
 
 from __future__ import annotations
