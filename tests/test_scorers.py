@@ -614,7 +614,12 @@ def test_wrong_labels_in_the_target_are_found_out(far):
 def test_a_search_without_a_target_stops_instead_of_scoring_nan(far, scoring, n_jobs):
     X, y, _ = far
     search = GridSearchCV(
-        LogisticRegression(), {"C": [1, 2]}, cv=2, scoring=scoring, refit=False, n_jobs=n_jobs
+        LogisticRegression(max_iter=5000),
+        {"C": [1, 2]},
+        cv=2,
+        scoring=scoring,
+        refit=False,
+        n_jobs=n_jobs,
     )
     with (
         joblib.parallel_config(backend="threading"),
