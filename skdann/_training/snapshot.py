@@ -144,7 +144,7 @@ def _put_back_numbers(net: NeuralNet, state: dict[str, Any]) -> None:
     net.done_[:], net.stop_requested_ = state["done"], state["stop_requested"]
     net.history[:] = state["history"]
     for callback, kept in zip(_keep_best(net), state["best"], strict=True):
-        vars(callback).update(kept)
+        callback.__dict__.update(kept)
 
 
 def _keep_best(net: NeuralNet) -> list[KeepBest]:
