@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skdann import DANNClassifier, DANNClassifierCV
+from skdann._serving import onnx_model
 from skdann.pipeline import make_dann_pipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore::skdann.exceptions.DomainWarning")
@@ -79,6 +80,13 @@ def in_onnxruntime(model, rows):
 
 def close(found, expected):
     return abs(found - expected).max() < 2e-6
+
+
+def needs_onnx():
+    """Skip where ONNX's packages, or a torch that exports to it, are not installed."""
+    pytest.importorskip("onnxscript")
+    if onnx_model._torch_version() < onnx_model._OLDEST_TORCH:
+        pytest.skip("torch is too old")
 
 
 # -- torch -----------------------------------------------------------------------------------
@@ -163,7 +171,7 @@ def test_torch_export_takes_the_module_and_module_(data):
     "name", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in CASES]
 )
 def test_the_onnx_file_predicts_like_the_classifier(name, data, tmp_path):
-    pytest.importorskip("onnxscript")
+    needs_onnx()
     X, _, X_tgt = data
     clf, rows = fitted_case(name, data), np.concatenate([X, X_tgt])
     clf.to_onnx(tmp_path / "model.onnx")
@@ -179,7 +187,7 @@ def test_the_onnx_file_predicts_like_the_classifier(name, data, tmp_path):
     "kind", ["text", "bool", "float", "two targets", "denoised", "images", "domain", "pool"]
 )
 def test_other_labels_and_rows_in_onnx(kind, data, tmp_path):
-    pytest.importorskip("onnxscript")
+    needs_onnx()
     X, y, X_tgt = data
     clf, how = classifier(), {"domain": "target"} if kind == "domain" else {}
     targets = (X_tgt, X_tgt - 1) if kind == "two targets" else X_tgt
@@ -204,7 +212,7 @@ def test_other_labels_and_rows_in_onnx(kind, data, tmp_path):
 
 
 def test_what_cannot_be_exported_is_said_and_leaves_the_file_as_it_was(data, tmp_path, monkeypatch):
-    pytest.importorskip("onnxscript")
+    needs_onnx()
     X, y, X_tgt = data
     path = tmp_path / "model.onnx"
     path.write_bytes(b"before")
@@ -219,6 +227,9 @@ def test_what_cannot_be_exported_is_said_and_leaves_the_file_as_it_was(data, tmp
     mixed = classifier().fit(X, y, X_tgt)
     mixed.classes_ = np.array([1, "b", None], dtype=object)
     with pytest.raises(ValueError, match=r"ONNX has no labels.*y\.astype\(str\)"):
+        mixed.to_onnx(path)
+    with monkeypatch.context() as patched, pytest.raises(ImportError, match=r"torch 99\.0 or"):
+        patched.setattr(onnx_model, "_OLDEST_TORCH", (99, 0))
         mixed.to_onnx(path)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(ImportError, match=r'onnxscript.*pip install "skdann\[onnx\]"'):
@@ -244,6 +255,7 @@ def pipelines(X, y, X_tgt):
     [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)],
 )
 def test_skl2onnx_converts_pipelines(position, data):
+    needs_onnx()
     skl2onnx = pytest.importorskip("skl2onnx")
     from skdann.serving import register_skl2onnx
 
@@ -259,6 +271,7 @@ def test_skl2onnx_converts_pipelines(position, data):
 
 @pytest.mark.slow
 def test_skl2onnx_with_its_other_options_and_float64(data):
+    needs_onnx()
     skl2onnx = pytest.importorskip("skl2onnx")
     from skdann.serving import register_skl2onnx
 
