@@ -210,9 +210,10 @@ class DomainAdversarialMixin(
         predicted = self.predict(X, domain=domain)
         labels = read_true_labels(y, len(predicted))
         try:
-            return accuracy_score(
-                labels, predicted, sample_weight=read_weight(sample_weight, len(predicted))
-            )
+            weight = read_weight(sample_weight, len(predicted))
+            if weight is not None and weight.max() > 1e200:  # their sum may be infinite
+                weight = weight / weight.max()
+            return accuracy_score(labels, predicted, sample_weight=weight)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"y can't be compared with predictions, which are {listed(self.classes_)}: "

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import warnings
 
 import hypothesis.strategies as st
 import numpy as np
@@ -141,7 +142,9 @@ def test_fit_takes_or_refuses_any_target(targets, rows, scaling, dispatch):
             assert clf.n_domains_ == (1 if X_tgt is None else 1 + len(targets))
             if X_tgt is None:
                 return
-            domains = clf.predict_domain_proba(rows.value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                domains = clf.predict_domain_proba(rows.value)
             assert domains.shape == (N,) and (domains >= 0).all() and (domains <= 1).all()
 
 
@@ -386,7 +389,9 @@ def test_a_pipeline_takes_or_refuses_any_rows(data, step, targets):
         foreign=True,
     )
     if error is None:
-        proba = pipe.predict_proba(rows.value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proba = pipe.predict_proba(rows.value)
         outcomes.check_probabilities(proba, N, [0, 1])
 
 
@@ -404,10 +409,12 @@ def test_distances_take_or_refuse_any_rows(data, name, swap):
     given, other = data.draw(any_rows(N, WIDTH)), data.draw(good_rows(9, WIDTH))
     pair = (other, given) if swap else (given, other)
     outcomes.CASES["distances"] += 1
+    # Squares of float64's largest numbers overflow with NumPy's own warning: see the ledger.
     result, error = attempt(
         lambda: FUNCTIONS_OF_ROWS[name](*(one.value for one in pair)),
         "distances, any rows",
         {"X_source", "X_target"},
+        foreign="largest" in given.what,
         watched=[one.value for one in pair],
     )
     if given.good is False and "large" not in given.what:  # float64 holds what float32 does not
@@ -470,7 +477,7 @@ def test_scores_take_or_refuse_any_probabilities(kind, name):
 @cases(10, 0.02)
 @given(st.sampled_from(sorted({**SAME, **SPARSE})), st.sampled_from([None, "source", "domain"]))
 def test_the_container_makes_no_difference(kind, scaling):
-    if kind in SPARSE and scaling is not None:
+    if kind in (*SPARSE, "pandas sparse") and scaling is not None:
         scaling = None  # sparse columns are not shifted, so scaled rows differ
     convert = {**SAME, **SPARSE}[kind]
     rows, target = X.astype(np.float32).astype(float), X_TGT.astype(np.float32).astype(float)

@@ -194,7 +194,7 @@ def test_a_step_that_overflows_is_refused_though_no_loss_has_seen_it():
     X, y, X_tgt = pair()
     steps = {"max_epochs": 1, "batch_size": N, "optimizer": "sgd", "lr": 1e15}
     clf = classifier(lambda_max=1.0, hidden_layer_sizes=(8, 8, 8), activation="identity", **steps)
-    with pytest.raises(ValueError, match=r"became NaN or infinite .* \(lower lr\)"):
+    with pytest.raises(ValueError, match=r"became NaN or infinite\. .* \(lower lr\)"):
         clf.fit(X, y, X_tgt)
     assert not hasattr(clf, "classes_")
 
