@@ -353,6 +353,7 @@ def test_a_search_without_routing_says_what_is_missing(far):
         search.fit(X, y, X_tgt=(X_tgt,))
 
 
+@pytest.mark.filterwarnings("ignore::skdann.exceptions.TargetCutWarning")  # it is what is tested
 def test_a_target_as_long_as_x_is_cut_unless_it_is_a_tuple_or_built_in(routing, far):
     X, y, _ = far
     seen = []
