@@ -37,6 +37,7 @@ from skdann._training.continuing import (
     continued,
     streamed,
 )
+from skdann._training.epoch_means import CAUSES
 from skdann._training.fit_together import Trained, fit_together, train_on, work_of
 from skdann._training.plain_records import plain_record, record_of
 from skdann._training.progress import Progress
@@ -47,6 +48,9 @@ from skdann.exceptions import SourceOnlyWarning, warn_caller
 from skdann.schedules import Schedule
 
 Scaling: TypeAlias = Literal["auto", "source", "both", "domain", "balanced", "denoised"] | None
+# Of lambda, lr and the like: with it a product of two, and a schedule's factor, fits float32.
+_LARGEST = 1e15
+
 # Layer sizes of a part, or a module, or what makes one.
 Part: TypeAlias = int | Sequence[int] | torch.nn.Module | Callable[..., torch.nn.Module]
 
@@ -444,7 +448,7 @@ of these, default="auto"
         ],
         "input_scaling": [StrOptions({*SCALINGS, "auto"}), tuple, list, None],
         "lambda_max": [
-            Interval(numbers.Real, 0, None, closed="left"),
+            Interval(numbers.Real, 0, _LARGEST, closed="both"),
             StrOptions({"auto"}),
             "array-like",
         ],
@@ -455,12 +459,12 @@ of these, default="auto"
             StrOptions({"auto"}),
         ],
         "domain_label_smoothing": [Interval(numbers.Real, 0, 1, closed="left")],
-        "target_information": [Interval(numbers.Real, 0, None, closed="left")],
+        "target_information": [Interval(numbers.Real, 0, _LARGEST, closed="both")],
         "label_shift": [StrOptions({"estimate"}), dict, "array-like", None],
         "optimizer": [StrOptions({"adam", "sgd"}), callable],
-        "lr": [Interval(numbers.Real, 0, None, closed="neither")],
+        "lr": [Interval(numbers.Real, 0, _LARGEST, closed="right")],
         "lr_schedule": [StrOptions({"constant", "annealed"}), callable],
-        "weight_decay": [Interval(numbers.Real, 0, None, closed="left")],
+        "weight_decay": [Interval(numbers.Real, 0, _LARGEST, closed="both")],
         "batch_size": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_members": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -762,6 +766,7 @@ of these, default="auto"
             Whether the input scaling was computed from these data, and with it the recognition.
         """
         net, settings = trained.net, trained.settings[0]
+        _check_outputs(net, data)
         domains_before = self.n_domains_ if keep else 1
         fitted = {
             "_trained": trained,
@@ -865,7 +870,14 @@ of these, default="auto"
         if domain is None and self._recognition is not None:
             found = self._recognition.codes(rows)
             codes = None if found is None else torch.from_numpy(found)
-        return self.net_.outputs(rows, of, *finish, domain=codes)
+        outputs = self.net_.outputs(rows, of, *finish, domain=codes)
+        # A code of -1 stands for logits that are not finite.
+        if not (np.isfinite(outputs).all() if outputs.dtype.kind == "f" else (outputs >= 0).all()):
+            raise ValueError(
+                "X has values so large that the network's outputs are not finite. Scale columns, "
+                "for example by input_scaling='source', and fit anew."
+            )
+        return outputs
 
     def __sklearn_tags__(self) -> Any:
         """Declare rows of more than two dimensions where a custom part can take them."""
@@ -928,6 +940,16 @@ def read_record(
     if classifier.input_scaling not in ("domain", "balanced"):
         warn_about_target_scale(data)
     return data
+
+
+def _check_outputs(net, data):
+    """Check that the network's outputs for rows of the training are finite, or raise."""
+    for rows, domain in ((data.X_source, 0), (data.X_target, None)):
+        if rows is None:
+            continue
+        logits = net.outputs(rows[:1000], "label_logits", domain=domain)
+        if not np.isfinite(logits).all():
+            raise ValueError(f"The network's outputs became NaN or infinite. {CAUSES}")
 
 
 def _recognition_for(net, data):

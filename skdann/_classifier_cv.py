@@ -411,7 +411,10 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             scalings = usual_scalings(data, template.feature_extractor)
         if not len(scalings):
             raise ValueError("input_scalings is empty: name at least one, such as 'source'.")
-        lambdas = sorted({0.0, *np.asarray(self.lambdas, dtype=float).ravel().tolist()})
+        try:
+            lambdas = sorted({0.0, *np.asarray(self.lambdas, dtype=float).ravel().tolist()})
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"lambdas={self.lambdas!r} must hold numbers >= 0: {error}") from error
         grid = self.param_grid or {}
         for name, values in grid.items():
             _check_values(name, values)

@@ -10,15 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from skdann._data.inputs import domain_codes
 from skdann._data.labels import read_true_labels, read_weight
 from skdann._data.listing import listed, shortened
 from skdann._file_version import stamped, without_stamp
 from skdann._notebook.shown import ShownMixin
-from skdann._serving.module import ProbabilityModule
-from skdann._serving.onnx_model import onnx_model, write_whole
 from skdann._target_bound.estimator import TargetBindingMixin
 from skdann._typing import Rows, Targets, available_if
 
@@ -76,7 +73,7 @@ class DomainAdversarialMixin(
         ndarray of shape (n_samples,)
             Elements of `classes_`.
         """
-        codes = self._outputs(X, domain, "label_logits", lambda logits: logits.argmax(dim=1))
+        codes = self._outputs(X, domain, "label_logits", _codes)
         return self.classes_[codes]
 
     def predict_proba(self, X: Rows, *, domain: Domain = None) -> NDArray[np.float32]:
@@ -210,9 +207,13 @@ class DomainAdversarialMixin(
         predicted = self.predict(X, domain=domain)
         labels = read_true_labels(y, len(predicted))
         try:
-            return accuracy_score(
-                labels, predicted, sample_weight=read_weight(sample_weight, len(predicted))
-            )
+            weight = read_weight(sample_weight, len(predicted))
+            if weight is not None and weight.max() > 1e200:  # their sum may be infinite
+                weight = weight / weight.max()
+            # Older versions of scikit-learn find numbers and text unequal, and say nothing.
+            if (labels.dtype.kind in "biuf") != (predicted.dtype.kind in "biuf"):
+                raise TypeError("one are numbers, the others are not.")
+            return accuracy_score(labels, predicted, sample_weight=weight)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"y can't be compared with predictions, which are {listed(self.classes_)}: "
@@ -245,7 +246,7 @@ class DomainAdversarialMixin(
 
     # -- in files ----------------------------------------------------------------------------
 
-    def to_torch(self, *, domain: Literal["target", "source"] | int | None = None) -> nn.Module:
+    def to_torch(self, *, domain: Literal["target", "source"] | int | None = None) -> Any:
         """Return a plain torch module, from raw rows to what `predict_proba` returns for them.
 
         The input scaling is in it, the average over `n_members` too. It is a copy, on the CPU and
@@ -281,6 +282,8 @@ class DomainAdversarialMixin(
         """
         fitted = self._fitted_classifier()
         code = domain_codes(domain, 1, max(2, fitted.n_domains_))
+        from skdann._serving.module import ProbabilityModule  # only here, as it imports torch
+
         if domain is None:
             return ProbabilityModule(fitted.net_.members_, fitted._recognition)
         return ProbabilityModule(fitted.net_.members_, domain=None if code is None else int(code))
@@ -327,6 +330,8 @@ class DomainAdversarialMixin(
         """
         fitted = self._fitted_classifier()
         module = self.to_torch(domain=domain)
+        from skdann._serving.onnx_model import onnx_model, write_whole  # only here, see above
+
         model = onnx_model(module, fitted._row_shape, fitted.classes_)
         write_whole(path, model.SerializeToString())
 
@@ -364,6 +369,11 @@ class DomainAdversarialMixin(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _codes(logits):
+    """Return the column of the largest logit of each row; -1 if not all of them are finite."""
+    return logits.argmax(dim=1).where(logits.isfinite().all(dim=1), -1)
 
 
 def _softmax(logits):

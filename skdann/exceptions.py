@@ -6,7 +6,9 @@ import warnings
 __all__ = [
     "CheckpointWarning",
     "DomainWarning",
+    "IgnoredRowsWarning",
     "OneClassWarning",
+    "PrecisionWarning",
     "SavedVersionWarning",
     "SourceOnlyWarning",
     "TargetCutWarning",
@@ -140,10 +142,10 @@ class IgnoredRowsWarning(UserWarning):
 
 
 class TargetCutWarning(UserWarning):
-    """scikit-learn seems to have selected target rows by the numbers of source rows.
+    """Target rows seem to have been selected by the numbers of source rows.
 
-    It selects the rows of a fold from every array that has as many rows as `X`. A tuple is passed
-    on whole: ``X_tgt=(X_tgt,)``.
+    scikit-learn selects the rows of a fold from every array that has as many rows as `X`. A tuple
+    is passed on whole: ``X_tgt=(X_tgt,)``.
 
     See Also
     --------

@@ -162,7 +162,7 @@ class DANNPipeline(TargetBindingMixin, ShownMixin, Pipeline):
         ValueError
             If `X_tgt` was aligned with the folds of other source rows than `X`.
         """
-        with _routing():
+        with _routing(), _explained_target_encoder():
             return super().fit(X, y, **_with_target(X, X_tgt, params))
 
     @available_if(_final_step_has("fit_transform"))
@@ -191,7 +191,7 @@ class DANNPipeline(TargetBindingMixin, ShownMixin, Pipeline):
         ndarray of shape (n_source, n_embedding)
             What the last step's feature extractor makes of the source rows.
         """
-        with _routing():
+        with _routing(), _explained_target_encoder():
             return super().fit_transform(X, y, **_with_target(X, X_tgt, params))
 
     @available_if(_final_step_has("decision_function"))
@@ -481,6 +481,23 @@ def _routing(of=True):
     if not of:
         return contextlib.nullcontext()
     return sklearn.config_context(enable_metadata_routing=True)
+
+
+@contextlib.contextmanager
+def _explained_target_encoder():
+    """Explain the KeyError of scikit-learn 1.9's TargetEncoder where routing is enabled."""
+    try:
+        yield
+    except KeyError as error:
+        if error.args != ("groups",):
+            raise
+        raise ValueError(
+            f"TargetEncoder of scikit-learn {sklearn.__version__} fails where metadata routing is "
+            "enabled, as it is in this Pipeline. Use a subclass whose fit_transform switches it "
+            "off: with sklearn.config_context(enable_metadata_routing=False): return "
+            "super().fit_transform(X, y). The user guide, 'Meta-estimators and other packages', "
+            "has it."
+        ) from error
 
 
 def _why_not(last):

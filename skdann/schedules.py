@@ -16,6 +16,10 @@ Schedule = Callable[[float], float]
 __all__ = ["Annealed", "Constant", "Ramp"]
 
 
+# With it, and lr or lambda at most 1e15, a product of two of these fits float32.
+_LARGEST_FACTOR = 1e6
+
+
 @dataclass(frozen=True)
 class Constant:
     """Factor 1 throughout.
@@ -137,11 +141,12 @@ def _check_values(parameter: str, schedule: Schedule) -> None:
                 f"{progress} it failed: {error}"
             ) from error
         try:
-            usable = math.isfinite(value) and value >= 0
+            usable = 0 <= value <= _LARGEST_FACTOR
         except (TypeError, OverflowError):
             usable = False
         if not usable:
             raise ValueError(
                 f"{parameter} must be a function of the progress p in [0, 1] that returns a "
-                f"finite number >= 0, but at p={progress} it returned {value!r}."
+                f"number <= {_LARGEST_FACTOR:,.0f} and >= 0, but at p={progress} it returned "
+                f"{value!r}."
             )

@@ -1,6 +1,8 @@
 """The rooms of docs/architecture.md: a folder or file imports only from those left of it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,70 @@ def test_the_rooms_of_the_document_are_these():
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     rooms = [row.split("`")[1].strip("/").removesuffix(".py") for row in rows]
     assert rooms == [room for room in ROOMS if room != "__init__"]
+
+
+# -- private names of other packages ---------------------------------------------------------
+
+# Those of skl2onnx are needed where a Pipeline becomes an ONNX model, and nowhere else.
+BORROWERS = {"_sklearn_compat", "_torch/compat", "serving"}
+# Private by name, and documented: of named tuples, and of Python.
+DOCUMENTED = {"_replace", "_getframe"}
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def own_names():
+    """Return all names that the package gives to anything."""
+    names = {"_row_shape"}  # set by `__dict__.update`
+    for tree in (ast.parse(path.read_text()) for path in FILES):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.id if isinstance(node, ast.Name) else node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)  # a key of what is set so
+    return names
+
+
+def borrowed(source, own):
+    """Yield the private names of others that a file imports or reads."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("skdann"):
+            parts = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            yield from filter(is_private, parts)
+        elif isinstance(node, ast.Import):
+            yield from filter(is_private, ".".join(one.name for one in node.names).split("."))
+        elif isinstance(node, ast.Attribute):
+            yield from filter(is_private, {node.attr} - own - DOCUMENTED)
+
+
+def test_private_names_of_other_packages_are_borrowed_in_one_file_for_each():
+    own = own_names()
+    found = {name_of(path): [*borrowed(path.read_text(), own)] for path in FILES}
+    assert {name for name, names in found.items() if names} == BORROWERS, found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sklearn.utils import _safe_indexing",
+        "from sklearn.utils._param_validation import Interval",
+        "import sklearn.utils._tags",
+        "torch._fused_adam_([])",
+        "estimator._validate_params()",
+    ],
+)
+def test_a_borrowed_name_is_seen(line):
+    assert [*borrowed(line, {"_ours"})]
+    assert not [
+        *borrowed("from skdann._typing import Rows; self._ours; row._replace(a=1)", {"_ours"})
+    ]
+
+
+def test_a_scikit_learn_that_lacks_a_name_is_named():
+    code = "import sklearn.utils as u; del u._safe_indexing; import skdann._sklearn_compat"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "is newer than this release of skdann" in done.stderr

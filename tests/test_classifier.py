@@ -144,11 +144,11 @@ def test_copies_and_pickles_predict_the_same_and_train_on(moons):
 
 
 def test_a_file_holds_each_weight_once_and_two_moments(moons):
-    """A hundred hidden units on fifty columns take no more than 200 KiB."""
+    """A hundred hidden units on fifty columns take no more than 200 kB."""
     X, y, X_tgt = (np.tile(one, (1, 25)) if np.ndim(one) > 1 else one for one in moons)
     fitted = DANNClassifier((100,), lambda_max=1.0, max_epochs=2, random_state=0).fit(X, y, X_tgt)
     n_weights = sum(one.numel() for one in fitted.module_.parameters())
-    assert len(pickle.dumps(fitted)) < min(3.5 * 4 * n_weights, 200 * 1024)
+    assert len(pickle.dumps(fitted)) < min(3.5 * 4 * n_weights, 200_000)
 
 
 @pytest.mark.parametrize("further", [False, True])

@@ -231,7 +231,7 @@ def test_frames_with_text_pass_the_steps_of_a_pipeline(pipeline, frames):
 
 def test_embeddings_at_hand_are_drawn_sparse_and_single_columns_too():
     rng = np.random.default_rng(0)
-    words = sparse.random_array((40, 30), density=0.2, random_state=0, format="csr")
+    words = sparse.csr_array(sparse.random(40, 30, density=0.2, random_state=0))
     panels = {"words": (words[:25], words[25:]), "one": (rng.random((25, 1)), rng.random((15, 1)))}
     display = EmbeddingDisplay.from_predictions(panels)
     assert display.axes_.shape == (1, 2)

@@ -125,7 +125,7 @@ def pages_of_the_reference():
     for line in (DOCS / "api" / "index.md").read_text().splitlines():
         if current := re.fullmatch(r"\.\. currentmodule:: (\S+)", line):
             module = current[1]
-        elif entry := re.fullmatch(r"   ([A-Za-z_]+)", line):
+        elif entry := re.fullmatch(r"   ([A-Za-z_0-9]+)", line):
             names.append(f"{module}.{entry[1]}")
     return names
 

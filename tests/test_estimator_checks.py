@@ -198,7 +198,7 @@ def test_a_batch_that_does_not_fit_and_one_target_row_would_be_noticed(monkeypat
     kept = _training.AdversarialNet.outputs
     nothing = lambda *args, **how: np.full_like(kept(*args, **how), np.nan, float)  # noqa: E731
     monkeypatch.setattr(_training.AdversarialNet, "outputs", nothing)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, ValueError)):  # a fit looks at its outputs itself
         estimator_checks.check_domains_of_very_different_size(DANNClassifier())
     monkeypatch.undo()
     monkeypatch.setattr(JointAdam, "step", lambda self: None)

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import warnings
 
 import hypothesis.strategies as st
 import numpy as np
@@ -67,7 +68,7 @@ SHAPES = st.tuples(st.integers(1, 5), st.integers(2, N))
 # -- fit: rows, labels, targets, weights -----------------------------------------------------
 
 
-@cases(60, 0.15)
+@cases(30, 0.15)
 @given(st.data(), SHAPES, SCALINGS, st.sampled_from(DISPATCH))
 def test_fit_takes_or_refuses_any_source_rows(data, shape, scaling, dispatch):
     width, n_rows = shape
@@ -119,7 +120,7 @@ def any_targets(draw):
     return tuple(draw(many)), True
 
 
-@cases(60, 0.15)
+@cases(30, 0.15)
 @given(any_targets(), good_rows(N, WIDTH), SCALINGS, st.sampled_from(DISPATCH))
 def test_fit_takes_or_refuses_any_target(targets, rows, scaling, dispatch):
     targets, several = targets
@@ -141,7 +142,9 @@ def test_fit_takes_or_refuses_any_target(targets, rows, scaling, dispatch):
             assert clf.n_domains_ == (1 if X_tgt is None else 1 + len(targets))
             if X_tgt is None:
                 return
-            domains = clf.predict_domain_proba(rows.value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                domains = clf.predict_domain_proba(rows.value)
             assert domains.shape == (N,) and (domains >= 0).all() and (domains <= 1).all()
 
 
@@ -173,7 +176,7 @@ def test_every_parameter_is_tried():
 # -- fit: parameters and modules ----------------------------------------------------------------
 
 
-@cases(150, 0.25)
+@cases(70, 0.25)
 @given(any_parameters(), st.sampled_from(["fit", "fit", "partial_fit"]))
 def test_fit_takes_or_refuses_any_values_of_parameters(values, method):
     clf = small().set_params(**{name: given.value for name, given in values.items()})
@@ -221,7 +224,7 @@ def any_part(draw):
     return name, kind, table[kind], (True, None, False)[group]
 
 
-@cases(40, 0.04)
+@cases(20, 0.04)
 @given(any_part(), good_parameters(without=["optimizer", "lr", *PART_SIZES]))
 def test_fit_takes_or_refuses_any_module(part, values):
     name, kind, module, _good = part
@@ -279,7 +282,7 @@ DOMAINS = {
 }
 
 
-@cases(80, 0.08)
+@cases(40, 0.08)
 @given(st.data(), st.integers(0, 5), st.sampled_from(METHODS), st.sampled_from(DISPATCH))
 def test_predictions_take_or_refuse_any_rows(fitted, data, which, method, dispatch):
     clf = fitted[which]
@@ -386,7 +389,9 @@ def test_a_pipeline_takes_or_refuses_any_rows(data, step, targets):
         foreign=True,
     )
     if error is None:
-        proba = pipe.predict_proba(rows.value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proba = pipe.predict_proba(rows.value)
         outcomes.check_probabilities(proba, N, [0, 1])
 
 
@@ -404,10 +409,12 @@ def test_distances_take_or_refuse_any_rows(data, name, swap):
     given, other = data.draw(any_rows(N, WIDTH)), data.draw(good_rows(9, WIDTH))
     pair = (other, given) if swap else (given, other)
     outcomes.CASES["distances"] += 1
+    # Squares of float64's largest numbers overflow with NumPy's own warning: see the ledger.
     result, error = attempt(
         lambda: FUNCTIONS_OF_ROWS[name](*(one.value for one in pair)),
         "distances, any rows",
         {"X_source", "X_target"},
+        foreign="largest" in given.what,
         watched=[one.value for one in pair],
     )
     if given.good is False and "large" not in given.what:  # float64 holds what float32 does not
@@ -470,7 +477,7 @@ def test_scores_take_or_refuse_any_probabilities(kind, name):
 @cases(10, 0.02)
 @given(st.sampled_from(sorted({**SAME, **SPARSE})), st.sampled_from([None, "source", "domain"]))
 def test_the_container_makes_no_difference(kind, scaling):
-    if kind in SPARSE and scaling is not None:
+    if kind in (*SPARSE, "pandas sparse") and scaling is not None:
         scaling = None  # sparse columns are not shifted, so scaled rows differ
     convert = {**SAME, **SPARSE}[kind]
     rows, target = X.astype(np.float32).astype(float), X_TGT.astype(np.float32).astype(float)

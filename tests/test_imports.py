@@ -10,7 +10,13 @@ import pytest
 
 import skdann
 
-LAZY_NAMES = ["AdaptationReport", "DANNClassifier", "DANNClassifierCV", "adaptation_report"]
+LAZY_NAMES = [
+    "AdaptationReport",
+    "DANNClassifier",
+    "DANNClassifierCV",
+    "TargetBound",
+    "adaptation_report",
+]
 
 
 def run(code):

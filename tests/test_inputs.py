@@ -1,6 +1,9 @@
 """Inputs, kind by kind: what is accepted and read as what, and each sentence about bad input."""
 
 import copy
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -963,3 +966,86 @@ def test_images_of_another_shape_are_named_by_a_fitted_classifier(rows, said):
     with pytest.raises(ValueError) as caught:
         fitted.predict(rows)
     assert said in str(caught.value)
+
+
+# -- found by tests/test_fuzzing.py ---------------------------------------------------------------
+
+FOUND = {
+    "a class": ({"X": np.ndarray}, "X is the class ndarray. Pass rows"),
+    "a class as target": ({"X_tgt": np.ndarray}, "X_tgt is the class ndarray."),
+    "lazy": ({"X": pl.LazyFrame({"a": [1.0]})}, "X is a LazyFrame.*pass X.collect"),
+    "meta": ({"X": torch.zeros(12, 2, device="meta")}, "X is a tensor on the device 'meta'"),
+    "names of two kinds": (
+        {"X_tgt": pd.DataFrame(X_TGT, columns=["a", 1])},
+        "^X_tgt: Feature names",
+    ),
+    "bytes": ({"y": np.array([b"a", b"b"])[Y]}, "^y: Support for labels represented as bytes"),
+    "lists": ({"y": labels([1], [2])}, "y holds several values in the place of one"),
+    "tuples": ({"y": labels((1, 2), (3, 4))}, "y holds several values in the place of one"),
+    "ragged labels": ({"y": [[1], [1, 2]] * 6}, "y can't be read as labels: .*one label for each"),
+    "words as weights": ({"sample_weight": ["a"] * 12}, "sample_weight must hold a number >= 0"),
+    "dates as weights": (
+        {"sample_weight": np.arange(12).astype("datetime64[D]")},
+        "sample_weight must hold a number >= 0 for each row of X: dates",
+    ),
+    "a complex weight": ({"sample_weight": 1j}, "sample_weight must hold a number >= 0"),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_input_made_of_nothing_usable_is_refused_by_name(case):
+    given, said = FOUND[case]
+    with pytest.raises((ValueError, TypeError), match=said):
+        classifier().fit(**{"X": X, "y": Y, "X_tgt": X_TGT, **given})
+
+
+@pytest.mark.parametrize("groups", [[[1], [1, 2]] * 6, labels({}, {}), labels(object(), object())])
+def test_groups_that_can_not_be_sorted_are_refused_by_name(groups):
+    with pytest.raises(ValueError, match=r"^groups "):
+        classifier().fit(X, Y, X_TGT, groups=groups)
+
+
+@pytest.mark.parametrize("classes", [[0, None], [[0], [0, 1]], [0, np.nan], 3])
+def test_classes_that_are_none_are_refused_by_name(classes):
+    with pytest.raises(ValueError, match=r"^classes must hold all labels"):
+        classifier().partial_fit(X, Y, X_TGT, classes=classes)
+
+
+@pytest.mark.parametrize("weight", [1.7e308, 1e300, 5e-324])
+def test_weights_near_the_limits_of_float64_count_equally(weight):
+    data = read(sample_weight=np.full(12, weight))
+    assert data.label_weight.tolist() == [1.0] * 12
+
+
+def test_a_tensor_with_a_gradient_is_rows():
+    rows = torch.tensor(X, dtype=torch.float32, requires_grad=True)
+    assert np.array_equal(read(rows).X_source, X)
+
+
+def test_score_takes_the_labels_that_fit_takes():
+    fitted = fit(y=labels(1, 2))
+    assert fitted.score(X, labels(1, 2)) == fitted.score(X, [1, 2] * 6)
+    with pytest.raises(ValueError, match="y can't be compared with predictions, which are"):
+        fitted.score(X, ["a", "b"] * 6)
+    with pytest.raises(ValueError, match="y has 11 labels, but X has 12 rows"):
+        fitted.score(X, [1] * 11)
+
+
+@pytest.mark.slow  # starts a program; `make fuzz` has such tensors too
+def test_tensors_are_rows_and_labels_with_array_api_dispatch_too():
+    program = (
+        "import sklearn, torch; from skdann import DANNClassifier\n"
+        "X, y = torch.arange(24.0).reshape(12, 2) % 7, torch.arange(12) % 2\n"
+        "with sklearn.config_context(array_api_dispatch=True):\n"
+        "    clf = DANNClassifier(max_epochs=1, lambda_max=1.0).fit(X, y, X + 1)\n"
+        "    print(0 <= clf.score(X, y) <= 1, clf.predict_proba(X).shape)"
+    )
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}  # scipy reads it when it is imported
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["True", "(12,", "2)"], done.stderr

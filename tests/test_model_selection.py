@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 import sklearn
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -22,13 +24,14 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import StandardScaler
 
-from skdann import DANNClassifier
-from skdann.metrics import MMDScorer, TargetScorer
+from skdann import DANNClassifier, TargetCutWarning
+from skdann.metrics import InfoMaxScorer, MMDScorer, TargetScorer
 from skdann.model_selection import (
     AlignedTarget,
     DomainKFold,
     adaptation_scoring,
     choose_adaptation,
+    without_target,
 )
 from skdann.pipeline import make_dann_pipeline
 
@@ -407,3 +410,78 @@ def test_a_search_without_a_target_in_its_scorers_has_none_in_its_file(routing, 
         files.append(pickle.dumps(search.fit(X, y, X_tgt=(X_tgt,))))
         assert set(search.cv_results_) >= {f"mean_test_{name}" for name in scoring}
     assert [X_tgt.tobytes() in file for file in files] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["reverse_validation", "info_max"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_baseline_without_a_score_is_refused(name, whole):
+    found = results(({"lambda_max": 1.0}, 0.8, 0.5, -0.3), BASELINE)
+    found[f"mean_test_{name}"] = np.array([np.nan if whole else 0.9, np.nan])
+    whose = "all candidates" if whole else r"the baseline \(candidate 1\)"
+    with pytest.raises(ValueError, match=rf"{name}: the scores of {whose} are NaN"):
+        choose_adaptation(found)
+
+
+@pytest.mark.parametrize("scoring", [adaptation_scoring, InfoMaxScorer])
+def test_the_rows_of_a_target_can_be_taken_out_of_a_search(blobs, scoring):
+    X, y, X_tgt = blobs
+    several = scoring is adaptation_scoring
+    search = GridSearchCV(
+        DANNClassifier(max_epochs=1, random_state=0),
+        {"lambda_max": [0, 1]},
+        cv=2,
+        scoring=scoring(X_tgt=(X_tgt,)),
+        refit=choose_adaptation if several else True,
+    ).fit(X, y, X_tgt=(X_tgt,))
+    lighter = without_target(search)
+    assert X_tgt.tobytes() in pickle.dumps(search)  # as it was
+    file = pickle.dumps(lighter)
+    assert X_tgt.tobytes() not in file
+    np.testing.assert_array_equal(pickle.loads(file).predict(X_tgt), search.predict(X_tgt))
+    if not several:
+        with sklearn.config_context(enable_metadata_routing=True):
+            assert lighter.score(X, y, X_tgt=(X_tgt,)) == search.score(X, y)
+
+
+def test_a_search_without_a_target_in_it_is_handed_back_as_it_is():
+    search = GridSearchCV(DANNClassifier(), {"lr": [0.1]}, scoring=InfoMaxScorer(X_tgt="X"))
+    assert without_target(search) is search
+
+
+# -- a target that scikit-learn cuts -------------------------------------------------------------
+
+
+def cut(fit, n_warnings):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit()
+    found = [one for one in caught if issubclass(one.category, TargetCutWarning)]
+    assert len(found) == n_warnings
+    assert all(one.filename == __file__ for one in found)
+
+
+PLAIN = DANNClassifier(lambda_max=0.1, max_epochs=1, random_state=0)
+
+
+@pytest.mark.parametrize("classifier", [PLAIN, make_dann_pipeline(StandardScaler(), PLAIN)])
+@pytest.mark.parametrize("convert", [np.asarray, pd.DataFrame])
+def test_a_target_cut_by_the_folds_of_the_source_is_noticed(routing, blobs, classifier, convert):
+    X, y = blobs[:2]
+    X_tgt = convert(X + 0.1)
+    for_all = {"cv": 2, "params": {"X_tgt": X_tgt}}
+    cut(lambda: cross_validate(classifier, X, y, **for_all), 2)
+    cut(lambda: cross_val_predict(classifier, X, y, **for_all), 2)
+    cut(lambda: CalibratedClassifierCV(classifier, cv=2).fit(X, y, X_tgt=X_tgt), 2)
+    # The refit on all rows gets all of the target.
+    search = GridSearchCV(classifier, {}, cv=2)
+    cut(lambda: search.fit(X, y, X_tgt=X_tgt), 2)
+
+
+def test_a_target_that_is_whole_is_not_called_cut(routing, blobs):
+    X, y, X_tgt = blobs
+    cut(lambda: PLAIN.fit(X, y, X), 0)
+    cut(lambda: cross_validate(PLAIN, X, y, cv=2, params={"X_tgt": (X,)}), 0)
+    cut(lambda: cross_validate(PLAIN, X, y, cv=2, params={"X_tgt": X_tgt[:7]}), 0)
+    aligned = DomainKFold(2, random_state=0)
+    params = {"X_tgt": aligned.align_target(X, y, X)}
+    cut(lambda: cross_validate(PLAIN, X, y, cv=aligned, params=params), 0)

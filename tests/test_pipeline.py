@@ -19,7 +19,7 @@ from sklearn.feature_selection import RFE, SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler, TargetEncoder
 
 from skdann import DANNClassifier, SourceOnlyWarning
 from skdann.metrics._scorers import EntropyScorer
@@ -387,3 +387,14 @@ def test_without_a_verdict_the_pipeline_says_why(far, last, target, said):
         assert not hasattr(pipe, name)
         with pytest.raises(AttributeError, match=said):
             getattr(pipe, name)
+
+
+def test_the_error_of_scikit_learns_target_encoder_is_explained():
+    """scikit-learn 1.9.1 fails here; where it does not, the fit works."""
+    words, y = np.array([["a"], ["b"]] * 20), np.arange(40) % 2
+    pipe = make_dann_pipeline(TargetEncoder(), lambda_max=0.1, max_epochs=1)
+    if sklearn.__version__ == "1.9.1":
+        with pytest.raises(ValueError, match=r"TargetEncoder of scikit-learn .* switches it off"):
+            pipe.fit(words, y, words[:10])
+    else:
+        pipe.fit(words, y, words[:10])

@@ -154,6 +154,7 @@ def test_cross_validation_passes_the_whole_target(routing, domains, recording):
     assert np.isfinite(scores["test_score"]).all()
 
 
+@pytest.mark.filterwarnings("ignore::skdann.exceptions.TargetCutWarning")  # it is what is tested
 def test_an_array_as_long_as_x_is_cut_by_scikit_learn_and_a_tuple_is_not(routing, recording, blobs):
     X, y, X_tgt = blobs
     for target, rows in ((X_tgt, 60), ((X_tgt,), 90)):
@@ -252,7 +253,7 @@ OTHER_VALUES = {
     "random_state": (1, {}),
 }
 
-WITHOUT_EFFECT_ON_PREDICTIONS = {"device", "n_jobs", "verbose"}
+WITHOUT_EFFECT_ON_PREDICTIONS = {"checkpoint_dir", "device", "n_jobs", "verbose"}
 
 
 def test_the_table_names_every_parameter():

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -24,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
-from skdann import DANNClassifier, metrics
+from skdann import DANNClassifier, IgnoredRowsWarning, metrics
 from skdann.metrics import (
     BatchNuclearNormScorer,
     CoralScorer,
@@ -352,6 +353,7 @@ def test_a_search_without_routing_says_what_is_missing(far):
         search.fit(X, y, X_tgt=(X_tgt,))
 
 
+@pytest.mark.filterwarnings("ignore::skdann.exceptions.TargetCutWarning")  # it is what is tested
 def test_a_target_as_long_as_x_is_cut_unless_it_is_a_tuple_or_built_in(routing, far):
     X, y, _ = far
     seen = []
@@ -509,7 +511,9 @@ def test_a_score_that_ignores_permuted_rows_says_so(far, kind, as_given):
     X, y, X_tgt = kind(far[0]), far[1], kind(far[2])
     classifier = LogisticRegression(max_iter=5000).fit(X, y)
     built = InfoMaxScorer(X_tgt=as_given(X_tgt))
-    with pytest.warns(UserWarning, match=r"InfoMaxScorer scores .* InfoMaxScorer\(X_tgt='X'\)"):
+    with pytest.warns(
+        IgnoredRowsWarning, match=r"InfoMaxScorer scores .* InfoMaxScorer\(X_tgt='X'\)"
+    ):
         permutation_importance(classifier, X_tgt, None, scoring=built, n_repeats=1)
     # No warning: other rows, rows of the call, and a score that depends on X.
     built(classifier, X, y)
@@ -601,3 +605,33 @@ def test_wrong_labels_in_the_target_are_found_out(far):
     labels = (y * y + 1) % 2
     assert ReverseValidation()(good, X, y, X_tgt) > 0.8
     assert ReverseValidation()(bad, X, 1 - labels, X_tgt) < 0.4
+
+
+# -- what must not go unnoticed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scoring", [EntropyScorer(), {"a": EntropyScorer(), "b": InfoMaxScorer()}])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_search_without_a_target_stops_instead_of_scoring_nan(far, scoring, n_jobs):
+    X, y, _ = far
+    search = GridSearchCV(
+        LogisticRegression(max_iter=5000),
+        {"C": [1, 2]},
+        cv=2,
+        scoring=scoring,
+        refit=False,
+        n_jobs=n_jobs,
+    )
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.raises(ValueError, match=r"got nothing: EntropyScorer got no X_tgt\. Build it"),
+    ):
+        search.fit(X, y)
+
+
+def test_a_score_that_ignores_permuted_rows_says_so_for_a_part_of_the_target(far):
+    X, y, X_tgt = far
+    classifier = LogisticRegression(max_iter=5000).fit(X, y)
+    built = InfoMaxScorer(X_tgt=X_tgt[:20])
+    with pytest.warns(IgnoredRowsWarning, match="build it as InfoMaxScorer"):
+        permutation_importance(classifier, X_tgt, None, scoring=built, n_repeats=1)

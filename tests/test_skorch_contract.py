@@ -73,7 +73,7 @@ def test_with_several_members_it_is_the_mean_of_theirs(blobs):
     scoring = EpochScoring("accuracy", on_train=True, lower_is_better=False)
     fitted = classifier(callbacks=[scoring], n_members=3, **STILL).fit(*blobs)
     X = torch.from_numpy(blobs[0].astype(np.float32))
-    scores = [accuracy_score(blobs[1], one(X).argmax(dim=1)) for one in fitted.module_]
+    scores = [accuracy_score(blobs[1], one(X).argmax(dim=1).numpy()) for one in fitted.module_]
     assert len(set(scores)) > 1
     assert column(fitted, "accuracy") == pytest.approx([np.mean(scores)] * 4)
 

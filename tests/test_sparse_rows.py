@@ -15,10 +15,8 @@ from skdann._training.settings import Settings
 
 
 def csr(n_rows, n_columns=600, seed=0, density=0.05):
-    rows = sparse.random_array(
-        (n_rows, n_columns), density=density, format="csr", dtype=np.float32, rng=seed
-    )
-    return sparse.csr_array(rows)
+    rng = np.random.default_rng(seed)  # not `random_array`, which is newer than SciPy 1.11
+    return sparse.csr_array(sparse.random(n_rows, n_columns, density, "csr", np.float32, rng))
 
 
 @pytest.fixture

@@ -354,11 +354,11 @@ def test_partial_fit_shows_a_bar(moons, capsys):
     assert "100%" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("parameters", [{"lr": 1e30}, {"lambda_max": 1e30}])
+@pytest.mark.parametrize("parameters", [{"lr": 1e14}, {"lambda_max": 1e14}])
 def test_a_loss_that_is_not_finite_stops_at_once_and_names_the_epoch(moons, parameters):
     fitted = classifier().fit(*moons)
     before = fitted.predict_proba(moons[0])
-    with pytest.raises(ValueError, match=r"in epoch [12]\d?\. .*scaled.*lr.*lambda_max"):
+    with pytest.raises(ValueError, match=r"in epoch [123]\d?\. .*scaled.*lr.*lambda_max"):
         fitted.set_params(max_epochs=20, optimizer="sgd", **parameters).fit(*moons)
     assert np.array_equal(fitted.predict_proba(moons[0]), before)
 

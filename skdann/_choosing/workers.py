@@ -79,10 +79,12 @@ class Workers:
         for task in tasks:
             function, arguments = task.elsewhere()
             calls.append(delayed(function)(*arguments))
+        # joblib 1.3 takes None for 1, whatever the context says.
+        n_jobs = effective_n_jobs(None) if self._n_jobs is None else self._n_jobs
         try:
-            ready = parallel(n_jobs=self._n_jobs, return_as="generator")
+            ready = parallel(n_jobs=n_jobs, return_as="generator")
         except ValueError:  # a backend that returns all results at once
-            ready = parallel(n_jobs=self._n_jobs)
+            ready = parallel(n_jobs=n_jobs)
         return ready(calls)
 
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils.validation import validate_data
-from torch import Tensor
 
 from skdann._data.columns import feature_names
 from skdann._data.labels import (
@@ -102,7 +100,7 @@ def read_rows_like_fitted(X, estimator, row_shape):
     return rows
 
 
-def domain_codes(domain: Any, n_rows: int, n_domains: int) -> Tensor | int | None:
+def domain_codes(domain: Any, n_rows: int, n_domains: int) -> Any:
     """Return what `InputScaling` takes of a caller's `domain`, or raise.
 
     Parameters
@@ -126,4 +124,8 @@ def domain_codes(domain: Any, n_rows: int, n_domains: int) -> Tensor | int | Non
             f"{n_rows}: 0 for the source, 1 to {n_domains - 1} for the target domains in the order "
             f"of X_tgt; got {shortened(repr(domain))}."
         )
-    return int(codes) if codes.ndim == 0 else torch.from_numpy(codes.astype(np.int64))
+    if codes.ndim == 0:
+        return int(codes)
+    import torch  # only here: displays and metrics are imported without it
+
+    return torch.from_numpy(codes.astype(np.int64))

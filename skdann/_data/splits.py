@@ -188,12 +188,13 @@ def _group_folds(
     # No class has two rows left. Then each group is a fold of its own.
     if n_folds < 2:
         return [eligible & (groups == group) for group in np.unique(groups[rows])]
-    seed = int(generator.integers(2**31))
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    # Shuffled here: scikit-learn 1.6 does not stratify what it shuffles itself.
+    shuffled = generator.permutation(int(groups.max()) + 1)[groups[rows]]
+    splitter = StratifiedGroupKFold(n_folds)
     folds = []
     with hidden_warnings(UserWarning):
         # It warns where a class has fewer rows than there are folds; ours may.
-        for _, test in splitter.split(np.zeros((len(rows), 1)), codes[rows], groups[rows]):
+        for _, test in splitter.split(np.zeros((len(rows), 1)), codes[rows], shuffled):
             held = np.zeros(len(codes), dtype=bool)
             held[rows[test]] = True
             held = _without_last_groups_of_classes(held, codes, groups)

@@ -18,6 +18,9 @@ from torch import nn
 # Names of the model's input and outputs; the outputs are called as skl2onnx calls them.
 ROWS, LABEL, PROBABILITIES = "X", "label", "probabilities"
 
+# Older ones export in another way, which was not tried.
+_OLDEST_TORCH = 2, 6
+
 _CURE = 'It is not installed: pip install "skdann[onnx]".'
 
 
@@ -42,7 +45,7 @@ def onnx_model(
     Raises
     ------
     ImportError
-        Without the extra "onnx".
+        Without the extra "onnx", or with an older torch.
     ValueError
         For labels that ONNX has no type for, and modules that torch can't export.
     """
@@ -51,6 +54,9 @@ def onnx_model(
         import onnxscript  # noqa: F401 (torch.onnx needs it)
     except ImportError as error:
         raise ImportError(f"to_onnx needs the package {error.name}. {_CURE}") from error
+    if _torch_version() < _OLDEST_TORCH:
+        oldest = ".".join(map(str, _OLDEST_TORCH))
+        raise ImportError(f"to_onnx needs torch {oldest} or later, got {torch.__version__}.")
     labels = _label_values(classes)
     rows = torch.zeros((2, *row_shape))
     try:
@@ -75,6 +81,10 @@ def onnx_model(
     _add_labels(model, onnx.numpy_helper.from_array(labels, "classes"))
     onnx.checker.check_model(model)
     return model
+
+
+def _torch_version() -> tuple[int, ...]:
+    return tuple(map(int, torch.__version__.split(".")[:2]))
 
 
 def write_whole(path: Any, content: bytes) -> None:

@@ -19,7 +19,8 @@ _STEPS_PER_READING = 256
 
 _BYTES_PER_READING = 16 * 2**20
 
-_CAUSES = (
+# What a user can do where numbers overflow.
+CAUSES = (
     "Likely causes: columns that are not scaled (put a StandardScaler in front), a learning rate "
     "that is too large (lower lr), or too strong an adversary (lower lambda_max). The estimator is "
     "as it was before the call."
@@ -69,13 +70,13 @@ class RunningMeans:
         self._count += n_steps
         self._batches = []
         if not all(np.isfinite(total).all() for total in self._sums.values()):
-            raise ValueError(f"The loss became NaN or infinite in epoch {self._epoch}. {_CAUSES}")
+            raise ValueError(f"The loss became NaN or infinite in epoch {self._epoch}. {CAUSES}")
 
 
 def check_weights(module: Module) -> None:
     """Check that the weights are finite after the last step, which no loss has seen, or raise."""
     if not all(bool(value.isfinite().all()) for value in module.parameters()):
-        raise ValueError(f"Weights became NaN or infinite in the last epoch. {_CAUSES}")
+        raise ValueError(f"Weights became NaN or infinite in the last epoch. {CAUSES}")
 
 
 def _figures_of_rows(logits: Logits, steps: list[Batch]) -> dict[str, Tensor]:

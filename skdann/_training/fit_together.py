@@ -345,9 +345,9 @@ def _new_networks(
 def _set_shares(networks: Sequence[DomainAdversarialNetwork], settings: Settings) -> None:
     shares = settings.label_shift
     for network in networks:
-        network.target_shares = (
-            None if shares is None else torch.tensor(shares, dtype=torch.float32)
-        )
+        # float32, whatever torch's default is.
+        known = None if shares is None else torch.tensor(shares, dtype=torch.float32)
+        network.target_shares = known
 
 
 # -- many fits, trained --------------------------------------------------------------------------

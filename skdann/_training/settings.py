@@ -437,7 +437,9 @@ def _given_shares(label_shift: Any, classes: np.ndarray) -> Any:
         shares = np.asarray(label_shift, dtype=np.float64)
     except (TypeError, ValueError):
         shares = np.array([np.nan])
-    if shares.shape != classes.shape or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-3:
+    with np.errstate(over="ignore"):
+        sums_to_one = abs(shares.sum() - 1) <= 1e-3
+    if shares.shape != classes.shape or not (shares >= 0).all() or not sums_to_one:
         raise ValueError(
             "label_shift must be None, 'estimate' or the target's class shares: a number >= 0 "
             f"for each of the classes {classes.tolist()}, with sum 1; got {label_shift!r}."

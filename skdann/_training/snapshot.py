@@ -69,7 +69,7 @@ class Snapshots:
         if self._plain:
             _put_back_numbers(self._net, state["net"])
         else:
-            vars(self._net).update(state["net"])
+            self._net.__dict__.update(state["net"])
             self._net.module = self._net.module_
         for one, kept in zip(self._streams, state["streams"], strict=True):
             one.go_on_from(kept)
@@ -144,7 +144,7 @@ def _put_back_numbers(net: NeuralNet, state: dict[str, Any]) -> None:
     net.done_[:], net.stop_requested_ = state["done"], state["stop_requested"]
     net.history[:] = state["history"]
     for callback, kept in zip(_keep_best(net), state["best"], strict=True):
-        vars(callback).update(kept)
+        callback.__dict__.update(kept)
 
 
 def _keep_best(net: NeuralNet) -> list[KeepBest]:

@@ -44,7 +44,9 @@ def read_float64_rows(X, argument):
             X, accept_sparse="csr", dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0
         )
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{argument} must hold numbers: {error}") from error
+        raise ValueError(
+            f"{argument} must hold numbers: {str(error).splitlines()[0][:300]}"
+        ) from error
     if rows.shape[0] == 0:
         raise ValueError(f"{argument} has no rows; pass at least one.")
     if not np.isfinite(rows.data if sparse.issparse(rows) else rows).all():

@@ -51,7 +51,8 @@ def made(name, folder):
 
 def row(name, python, tests):
     """Run the tests, and return whether they passed, and a row of the table."""
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    ignored = [f"-W{one}" for one in ENVIRONMENTS[name].get("ignored_warnings", [])]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored, *tests]
     lines = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         for line in run.stdout:
