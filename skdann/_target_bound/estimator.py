@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -96,6 +97,7 @@ class TargetBound(DocumentedMixin, MetaEstimatorMixin, ClassifierMixin, BaseEsti
     __metadata_request__predict_proba = {"domain": True}  # noqa: RUF012
     __metadata_request__predict_log_proba = {"domain": True}  # noqa: RUF012
     __metadata_request__decision_function = {"domain": True}  # noqa: RUF012
+    __metadata_request__score = {"domain": True}  # noqa: RUF012
 
     def __init__(self, estimator: Any, X_tgt: Targets | KeptRows) -> None:
         self.estimator = estimator
@@ -218,6 +220,38 @@ class TargetBound(DocumentedMixin, MetaEstimatorMixin, ClassifierMixin, BaseEsti
             In the order of `classes_`.
         """
         return self._inside("decision_function", X, domain)
+
+    def score(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        domain: Any = None,
+    ) -> float:
+        """Return the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_columns)
+            Rows, with the columns of `fit`.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, at least 0.
+
+        domain : {"target", "source"}, int or array-like of int of shape (n_samples,), default=None
+            Where the rows are from.
+
+        Returns
+        -------
+        float in [0, 1]
+            Share of the rows whose label is predicted correctly.
+        """
+        predicted = self.predict(X, domain=domain)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def _inside(self, method, X, domain):
         """Return what a method of the fitted estimator returns."""
