@@ -211,7 +211,7 @@ of these, default="auto"
         eight times as long as one.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the label loss, as elsewhere in scikit-learn.
+        Weights of the classes in the label loss of source rows, as elsewhere in scikit-learn.
 
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the source rows of each class and of the target
@@ -585,6 +585,9 @@ of these, default="auto"
             element per target domain. None trains on the source alone, with a
             `SourceOnlyWarning`.
 
+        sample_weight : array-like of shape (n_source,), default=None
+            Weights >= 0 of the source rows, in the label loss and in the domain loss.
+
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of target rows, as far as they are known. Other rows have None, NaN, NA, or -1
             where -1 is no label in `y`. For a tuple of targets, a tuple with an element for each.
@@ -593,9 +596,6 @@ of these, default="auto"
             Where each source row is from, such as a hospital or a year: the domain classifier
             tells the sources apart too, and each is scaled by itself where the target is. None
             means one source.
-
-        sample_weight : array-like of shape (n_source,), default=None
-            Weights >= 0 of the source rows, in the label loss and in the domain loss.
 
         groups : array-like of shape (n_source,), default=None
             Groups of source rows, such as patients. Rows of one group are held out together, for

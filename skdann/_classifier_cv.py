@@ -292,15 +292,15 @@ class DANNClassifierCV(DomainAdversarialMixin, BaseEstimator):
             Target rows, of any type that `X` may have and with its columns; a tuple has one
             element per target domain. They are in every fit.
 
+        sample_weight : array-like of shape (n_source,), default=None
+            Weights >= 0 of the source rows, in every fit and in the accuracy on rows held out.
+
         y_tgt : array-like of shape (n_target,) or tuple of such, default=None
             Labels of target rows, as far as they are known; see `DANNClassifier.fit`. In each fold
             some of them are hidden, and judge the candidates.
 
         source_domain : array-like of shape (n_source,), default=None
             Where each source row is from; see `DANNClassifier.fit`.
-
-        sample_weight : array-like of shape (n_source,), default=None
-            Weights >= 0 of the source rows, in every fit and in the accuracy on rows held out.
 
         groups : array-like of shape (n_source,), default=None
             Groups of source rows, such as patients, for the folds and for `early_stopping`.

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from test_stacked import assert_same_weights, by_autograd, network  # noqa: F401
 
 from skdann import DANNClassifier, DANNClassifierCV, adaptation_report
@@ -194,13 +195,24 @@ def test_steps_by_hand_are_steps_by_autograd(by_autograd, architecture, plan, la
         assert_same_weights(fast.module_, other.module_, 1e-3)
 
 
+@pytest.mark.parametrize("scaling", [None, "source", "domain"])
+@pytest.mark.parametrize("lambda_max", [0.0, 1.0])
+def test_sparse_rows_are_multiplied_as_they_are(by_autograd, scaling, lambda_max):  # noqa: F811
+    rng = np.random.default_rng(0)
+    X, X_tgt = (sparse.random(n, 2000, 0.01, "csr", random_state=n) for n in (60, 50))
+    y, labels = rng.integers(2, size=60), np.where(np.arange(50) < 9, np.arange(50) % 2, -1)
+    clf = DANNClassifier(lambda_max=lambda_max, input_scaling=scaling, max_epochs=3, random_state=0)
+    fast = clf.fit(X, y, X_tgt, y_tgt=labels).predict_proba(X_tgt)
+    by_autograd()
+    assert_allclose(clf.fit(X, y, X_tgt, y_tgt=labels).predict_proba(X_tgt), fast, atol=2e-5)
+
+
 def shifted():
     """Two classes with another boundary in the target; 200 target rows, and 200 to score on."""
     rng = np.random.default_rng(3)
-    X, (X_tgt, X_new) = (
-        rng.normal(size=(300, 6)),
-        [*rng.normal(size=(2, 200, 6)), 0, 0.5, 0, 0, 0, 0],
-    )
+    X, X_tgt, X_new = (rng.normal(size=(n, 6)) for n in (300, 200, 200))
+    X_tgt[:, 1] += 0.5
+    X_new[:, 1] += 0.5
 
     def labels(X):
         return (X[:, 0] + 2 * X[:, 1] > 1).astype(int)
