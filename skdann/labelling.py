@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from skdann._data.target_labels import read_target_labels
+from skdann._sklearn_compat import safe_indexing
 from skdann._typing import RandomState, Rows
 
 __all__ = ["rows_to_label"]
@@ -129,7 +130,7 @@ def rows_to_label(
     random_state = np.random.RandomState() if random_state is None else random_state
     generator = check_random_state(random_state)
     rows = _considered(labelled, n_rows, generator)
-    points = _points(classifier, _safe_indexing(X_tgt, rows), domain)
+    points = _points(classifier, safe_indexing(X_tgt, rows), domain)
     return rows[_middles(points, labelled[rows], n_rows, generator)]
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.model_selection import LeaveOneGroupOut, cross_validate
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, indexable
+from sklearn.utils import check_array, check_consistent_length, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter
 
 from skdann._data.columns import feature_names
 from skdann._data.listing import listed
+from skdann._sklearn_compat import num_samples, safe_indexing
 from skdann._typing import Rows, Targets
 from skdann.metrics._scorer_base import stacked_rows
 from skdann.model_selection import AlignedTarget
@@ -98,9 +99,9 @@ def _check_lists(tables, labels, names):
     if len(set(names)) < len(names):
         raise ValueError(f"names has the same name twice: {listed(names)}. Pass different names.")
     for i, (table, of_source) in enumerate(zip(tables, labels, strict=True)):
-        if of_source.ndim != 1 or _num_samples(table) != len(of_source):
+        if of_source.ndim != 1 or num_samples(table) != len(of_source):
             raise ValueError(
-                f"X[{i}] has {_num_samples(table)} rows, but y[{i}] has shape {of_source.shape}. "
+                f"X[{i}] has {num_samples(table)} rows, but y[{i}] has shape {of_source.shape}. "
                 "Pass one label for each row."
             )
     kinds = {of_source.dtype.kind in "US" for of_source in labels if of_source.dtype.kind != "O"}
@@ -236,7 +237,7 @@ class HeldOutSource(AlignedTarget):
             )
         is_test = len(present) == 1 and n_sources > 2
         wanted = np.isin(self._source_folds, present, invert=not is_test)
-        return (_safe_indexing(self._X, np.flatnonzero(wanted)),)
+        return (safe_indexing(self._X, np.flatnonzero(wanted)),)
 
 
 class LeaveOneSourceOut(LeaveOneGroupOut):

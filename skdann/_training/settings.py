@@ -234,6 +234,7 @@ def resolved(
         settings,
         lambda_max=lambda_max,
         input_scaling=input_scaling,
+        target_label_weight=few_share(settings, data),
         batch_size=batch_size,
         max_epochs=_epochs(settings.max_epochs, _steps_of_a_pass(n_rows, batch_size), effort),
         effort=effort,
