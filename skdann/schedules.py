@@ -141,8 +141,8 @@ def _check_values(parameter: str, schedule: Schedule) -> None:
                 f"{progress} it failed: {error}"
             ) from error
         try:
-            usable = 0 <= value <= _LARGEST_FACTOR
-        except (TypeError, OverflowError):
+            usable = getattr(value, "ndim", 0) == 0 and 0 <= value <= _LARGEST_FACTOR
+        except (TypeError, ValueError, OverflowError):
             usable = False
         if not usable:
             raise ValueError(

@@ -15,8 +15,9 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from torch import nn
 
-from skdann import DANNClassifier, SourceOnlyWarning, TargetScaleWarning
+from skdann import DANNClassifier, DANNClassifierCV, SourceOnlyWarning, TargetScaleWarning
 from skdann._data.inputs import read_training_data
+from skdann.metrics import maximum_mean_discrepancy
 
 RNG = np.random.default_rng(0)
 # Small integers, which every type of number holds exactly; no column is constant.
@@ -1049,3 +1050,40 @@ def test_tensors_are_rows_and_labels_with_array_api_dispatch_too():
         check=False,
     )
     assert done.stdout.split() == ["True", "(12,", "2)"], done.stderr
+
+
+# -- found by the thousand, see docs/results/bad_input.md ------------------------------------
+
+
+def test_rows_that_are_all_recognised_leave_nothing_to_warn_about():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    clf = DANNClassifier(lambda_max=1.0, input_scaling="domain", max_epochs=1, random_state=0)
+    clf.fit(1e9 * X, y, X)
+    assert clf.predict(1e9 * X[:12]).shape == (12,)  # a warning would be an error
+
+
+@pytest.mark.parametrize("returned", [np.ones(2), np.ones(1), [1.0]])
+def test_a_schedule_returns_a_number(returned):
+    with pytest.raises(ValueError, match="lambda_schedule must be a function of the progress p"):
+        DANNClassifier(lambda_max=1.0, lambda_schedule=lambda p: returned).fit(
+            X, np.arange(12) % 2, X
+        )
+
+
+def test_a_batch_of_one_row_is_too_small_for_batch_norm():
+    part = torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
+    clf = DANNClassifier((4,), label_predictor=part, lambda_max=1.0, batch_size=1, max_epochs=1)
+    with pytest.raises(ValueError, match=r"one row is too few. Raise batch_size"):
+        clf.fit(X, np.arange(12) % 2, X)
+
+
+def test_a_search_needs_folds():
+    with pytest.raises(ValueError, match=r"makes no fold. Pass a number of folds"):
+        DANNClassifierCV([0, 1], cv=[]).fit(X, np.arange(12) % 2, X)
+
+
+def test_distances_take_tensors_with_a_gradient():
+    rows = torch.arange(24.0).reshape(12, 2)
+    expected = maximum_mean_discrepancy(rows.numpy(), X)
+    assert maximum_mean_discrepancy(rows.requires_grad_(), X) == expected

@@ -136,7 +136,7 @@ class DomainRecognition:
         is_source = scores > self.threshold
         rest = scores[~is_source]
         missed = self._surely_missed(is_source.sum(), len(scores))
-        if missed or self._look_like_source(rest, len(scores)):
+        if len(rest) and (missed or self._look_like_source(rest, len(scores))):
             _warn(len(rest), len(scores), "some must be" if missed else "as a whole look like")
         return np.where(is_source, 0, -1) if is_source.any() else None
 

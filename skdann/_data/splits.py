@@ -148,7 +148,7 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
     """
     try:
         # Splitters read only the number of rows of X.
-        return list(splitter.split(np.zeros((len(codes), 1)), codes, groups))
+        folds = list(splitter.split(np.zeros((len(codes), 1)), codes, groups))
     except ValueError as error:
         if groups is None and "groups" in str(error):
             raise ValueError(
@@ -156,6 +156,12 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
                 "each row of X, such as the patient that it is from."
             ) from error
         raise
+    if not folds:
+        raise ValueError(
+            f"cv={shortened(splitter)} makes no fold. Pass a number of folds, such as cv=3, a "
+            "splitter, or pairs of row numbers to train on and to hold out."
+        )
+    return folds
 
 
 def _hold_out_groups(

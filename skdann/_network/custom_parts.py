@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -123,3 +124,17 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
             "Leave out detach() and torch.no_grad() there."
         )
     return output.detach()
+
+
+@contextlib.contextmanager
+def explains_single_rows() -> Iterator[None]:
+    """Say what to do where a batch of a single row is too small for a part, such as batch norm."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "A part normalises over the rows of a batch, and one row is too few. Raise batch_size, "
+            "pass more source rows, or use a layer that normalises each row, such as LayerNorm."
+        ) from error

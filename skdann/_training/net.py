@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from skdann._data.batches import DomainBatches
 from skdann._data.record import TrainingData
 from skdann._data.tensors import Rows, row_chunks
+from skdann._network.custom_parts import explains_single_rows
 from skdann._network.network import DomainAdversarialNetwork, Ensemble
 from skdann._torch.devices import device_at_hand, threads_for
 from skdann._torch.randomness import RandomStreams
@@ -243,7 +244,7 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         went_on = snapshots.put_back()
         grouping = Grouping(self.members_, data.train, streams, self.plan, self.optimizer_)
         n_rows = 2 * data.train[0].n_source  # half of a batch is the target's
-        with threads_for(n_rows * self.members_[0].multiply_adds):
+        with threads_for(n_rows * self.members_[0].multiply_adds), explains_single_rows():
             if not went_on:  # callbacks are as they were
                 self.notify("on_train_begin", X=data, y=None)
             self._run_epochs(data, grouping, epochs, step, progress, snapshots)

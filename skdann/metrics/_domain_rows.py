@@ -40,6 +40,8 @@ def read_float64_rows(X, argument):
             "a single column by X.reshape(-1, 1), and flatten images, or pass their embedding."
         )
     try:
+        if getattr(X, "requires_grad", False):  # a tensor
+            X = X.detach()
         rows = check_array(
             X, accept_sparse="csr", dtype=np.float64, ensure_all_finite=False, ensure_min_samples=0
         )
