@@ -420,8 +420,8 @@ def test_names_of_the_readme_are_explained(make):
     said = message(make().fit, X_src=GOOD, y_src=Y, X_tgt=GOOD, error=TypeError)
     assert said.startswith("fit() got an unexpected keyword argument 'X_src'.")
     assert "fit(X=X_src, y=y_src, ...)" in said
-    said = message(make().fit, X=GOOD, y=Y, X_tgt=GOOD, y_tgt=Y, error=TypeError)
-    assert "Target labels are not used: leave y_tgt out." in said
+    said = message(make().fit, X=GOOD, y=Y, X_tgt=GOOD, y_target=Y, error=TypeError)
+    assert "fit(y_tgt=y_target, ...)" in said
 
 
 def test_partial_fit_and_other_mistakes():
@@ -436,7 +436,8 @@ def test_signatures_are_the_methods_own(method):
     names = list(inspect.signature(getattr(DANNClassifier, method)).parameters)
     assert names[:4] == ["self", "X", "y", "X_tgt"] and "kwargs" not in names
     requests = get_routing_for_object(DANNClassifier())
-    assert requests.consumes("fit", ["X_tgt", "X_src", "y_tgt"]) == {"X_tgt"}
+    passed = ["X_tgt", "X_src", "y_tgt", "y_target"]
+    assert requests.consumes("fit", passed) == {"X_tgt", "y_tgt"}
 
 
 # -- groups -------------------------------------------------------------------------------------

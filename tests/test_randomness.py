@@ -59,8 +59,8 @@ def test_other_ints_give_other_streams_throughout():
 
 def test_no_stream_repeats_another():
     # Generators of one library that started from one seed would draw the same numbers.
-    assert len(NAMES) == 11
-    assert len(set(draws(0).values())) == 11
+    assert len(NAMES) == 12
+    assert len(set(draws(0).values())) == 12
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 100])
@@ -126,7 +126,7 @@ def test_members_have_streams_of_their_own_and_the_first_is_a_single_networks():
     members = random_streams(3, CPU, n_members=3)
     drawn = [[draws_from(getattr(one, name)) for name in NAMES] for one in members]
     assert drawn[0] == list(draws(3).values())
-    assert len({numbers for one in drawn for numbers in one}) == 33
+    assert len({numbers for one in drawn for numbers in one}) == 36
 
 
 # -- dropout masks ---------------------------------------------------------------------------

@@ -253,7 +253,10 @@ OTHER_VALUES = {
     "random_state": (1, {}),
 }
 
-WITHOUT_EFFECT_ON_PREDICTIONS = {"checkpoint_dir", "device", "n_jobs", "verbose"}
+# The weight of target labels has one if there are any: see test_target_labels.py.
+WITHOUT_EFFECT_ON_PREDICTIONS = {
+    *("checkpoint_dir", "device", "n_jobs", "target_label_weight", "verbose"),
+}
 
 
 def test_the_table_names_every_parameter():

@@ -89,6 +89,7 @@ GOOD = {
     "conditioning": [None, "multilinear"],
     "domain_label_smoothing": [0, 0.1, 0.99],
     "target_information": [0, 0.1, 3.0],
+    "target_label_weight": ["auto", 0, 0.5, 1],
     "label_shift": [None, "estimate", [0.2, 0.8], {0: 0.3, 1: 0.7}, np.array([0.5, 0.5])],
     "optimizer": [
         *("adam", "sgd", torch.optim.AdamW, torch.optim.Rprop, torch.optim.Adagrad),
@@ -147,6 +148,7 @@ NEAR = {
     ],
     "conditioning": ["none", "linear", False],
     "domain_label_smoothing": [1, 1.0, -0.1],
+    "target_label_weight": [-0.1, 1.5, float("nan"), "Auto", None],
     "target_information": [-1, float("inf"), 1e300, float("nan")],
     "label_shift": [
         *([0.5, 0.6], [1.0], [0.0, 1.0], [-0.5, 1.5], [0, 0], {0: 1.0}, {0: 0.5, 2: 0.5}, {}, []),
