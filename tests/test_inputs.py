@@ -1083,6 +1083,19 @@ def test_a_search_needs_folds():
         DANNClassifierCV([0, 1], cv=[]).fit(X, np.arange(12) % 2, X)
 
 
+@pytest.mark.parametrize(
+    "cv", [[(np.arange(6), np.array([6, 50]))], [(np.ones(5, dtype=bool), np.arange(3))]]
+)
+def test_a_search_needs_row_numbers_of_x(cv):
+    with pytest.raises(ValueError, match="has row numbers that X does not have"):
+        DANNClassifierCV([0, 1], cv=cv).fit(X, np.arange(12) % 2, X)
+
+
+def test_distances_name_ragged_rows():
+    with pytest.raises(ValueError, match="X_source has rows of different lengths"):
+        maximum_mean_discrepancy([[1.0], [1.0, 2.0]], X)
+
+
 def test_distances_take_tensors_with_a_gradient():
     rows = torch.arange(24.0).reshape(12, 2)
     expected = maximum_mean_discrepancy(rows.numpy(), X)

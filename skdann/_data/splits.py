@@ -161,7 +161,21 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
             f"cv={shortened(splitter)} makes no fold. Pass a number of folds, such as cv=3, a "
             "splitter, or pairs of row numbers to train on and to hold out."
         )
+    if not all(_are_row_numbers(rows, len(codes)) for fold in folds for rows in fold):
+        raise ValueError(
+            f"cv={shortened(splitter)} has row numbers that X does not have: they are integers "
+            f"from 0 to {len(codes) - 1}, or masks of {len(codes)} booleans."
+        )
     return folds
+
+
+def _are_row_numbers(rows, n_rows: int) -> bool:
+    """Tell whether these are numbers of rows, or a mask of them."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool:
+        return rows.shape == (n_rows,)
+    fits = rows.ndim == 1 and (rows.dtype.kind in "iu" or not rows.size)
+    return bool(fits and (rows >= -n_rows).all() and (rows < n_rows).all())
 
 
 def _hold_out_groups(

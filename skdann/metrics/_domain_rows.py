@@ -34,10 +34,12 @@ def read_domains(**domains):
 
 def read_float64_rows(X, argument):
     """Return rows as a float64 ndarray or CSR matrix of finite numbers, or raise."""
-    if not sparse.issparse(X) and np.ndim(X) != 2:
+    n_dimensions = 2 if sparse.issparse(X) else _n_dimensions(X, argument)
+    if n_dimensions != 2:
         raise ValueError(
-            f"{argument} must have two dimensions, rows and columns, but has {np.ndim(X)}. Reshape "
-            "a single column by X.reshape(-1, 1), and flatten images, or pass their embedding."
+            f"{argument} must have two dimensions, rows and columns, but has {n_dimensions}. "
+            "Reshape a single column by X.reshape(-1, 1), and flatten images, or pass their "
+            "embedding."
         )
     try:
         if getattr(X, "requires_grad", False):  # a tensor
@@ -57,6 +59,17 @@ def read_float64_rows(X, argument):
             "with SimpleImputer()."
         )
     return rows
+
+
+def _n_dimensions(X, argument):
+    """Return the number of dimensions, or raise where rows have different lengths."""
+    try:
+        return np.ndim(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{argument} has rows of different lengths: {str(error)[:200]} Pass a table of rows "
+            "of equal length."
+        ) from error
 
 
 def stack_domains(source, target):

@@ -203,6 +203,7 @@ def check_fitted(classifier, X, n_rows):
     """Check what a fitted classifier says about rows: finite, of the right shape, and in order."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*valid feature names|.*too little for float32")
+        warnings.simplefilter("ignore", skdann.DomainWarning)  # rows may look like the source
         _check_fitted(classifier, X, n_rows)
 
 
