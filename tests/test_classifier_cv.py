@@ -205,7 +205,7 @@ def test_in_a_pipeline_with_routing(blobs, routing):
         ({"param_grid": {"lr": []}}, "param_grid"),
         ({"input_scalings": []}, "input_scalings is empty"),
         ({"refit": "all"}, "refit"),
-        ({"cv": 100}, "n_splits=100"),
+        ({"cv": 100}, "can't divide X: .*n_splits=100"),
     ],
 )
 def test_what_is_wrong_is_named(blobs, settings, message):

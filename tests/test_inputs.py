@@ -1091,6 +1091,13 @@ def test_a_search_needs_row_numbers_of_x(cv):
         DANNClassifierCV([0, 1], cv=cv).fit(X, np.arange(12) % 2, X)
 
 
+def test_distances_refuse_dates():
+    dates = np.arange(12).reshape(6, 2).astype("datetime64[D]")
+    for rows in (dates, pd.DataFrame(dates)):
+        with pytest.raises(ValueError, match="X_source must hold numbers: dates"):
+            maximum_mean_discrepancy(rows, X)
+
+
 def test_distances_name_ragged_rows():
     with pytest.raises(ValueError, match="X_source has rows of different lengths"):
         maximum_mean_discrepancy([[1.0], [1.0, 2.0]], X)

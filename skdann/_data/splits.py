@@ -155,7 +155,7 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
                 f"cv={shortened(splitter)} needs groups: pass fit(..., groups=...), one value for "
                 "each row of X, such as the patient that it is from."
             ) from error
-        raise
+        raise ValueError(f"cv={shortened(splitter)} can't divide X: {error}") from error
     if not folds:
         raise ValueError(
             f"cv={shortened(splitter)} makes no fold. Pass a number of folds, such as cv=3, a "

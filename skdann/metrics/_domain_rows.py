@@ -41,6 +41,11 @@ def read_float64_rows(X, argument):
             "Reshape a single column by X.reshape(-1, 1), and flatten images, or pass their "
             "embedding."
         )
+    dtypes = X.dtypes if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    if any(getattr(one, "kind", None) in ("m", "M") for one in dtypes):
+        raise ValueError(
+            f"{argument} must hold numbers: dates and durations are none. Pass days, for example."
+        )
     try:
         if getattr(X, "requires_grad", False):  # a tensor
             X = X.detach()
