@@ -161,6 +161,28 @@ def test_a_fit_that_is_killed_ends_as_an_undisturbed_one(case, rows, kill, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+class WithLabels(DANNClassifier):
+    """With labels of some target rows, and two sources."""
+
+    def fit(self, X, y, X_tgt):
+        labels = np.where(np.arange(len(X_tgt)) % 5, -1, np.arange(len(X_tgt)) % 2)
+        return super().fit(X, y, X_tgt, y_tgt=labels, source_domain=np.arange(len(X)) % 2)
+
+
+@pytest.mark.parametrize("settings", [{"lambda_max": 1.0, "n_members": 2}, {"max_epochs": 3}])
+def test_labels_of_target_rows_and_several_sources(settings, rows, kill, tmp_path):
+    settings = {**FEW, **settings}
+    expected = WithLabels(**settings).fit(*rows)
+    fitted, kills = survived(
+        lambda: WithLabels(**settings, checkpoint_dir=tmp_path), rows, kill, files=1
+    )
+    assert kills > 1
+    assert_same(fitted, expected)
+    plain = DANNClassifier(**settings).fit(*rows)
+    with pytest.raises(AssertionError):
+        assert_same(plain, expected)
+
+
 def test_several_targets(rows, kill, tmp_path):
     settings = FEW | {"lambda_max": 1.0}
     undisturbed = DANNClassifier(**settings).fit(*halves(rows))
