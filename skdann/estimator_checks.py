@@ -146,6 +146,7 @@ def domain_adversarial_checks() -> list[Callable[[Any], None]]:
         check_batch_larger_than_data,
         check_copies_predict_the_same,
         check_fit_twice_equals_once,
+        check_target_labels_are_learned,
         check_global_random_state_untouched,
         check_rejected_call_changes_nothing,
     ]
@@ -291,6 +292,19 @@ def check_fit_twice_equals_once(estimator: Any) -> None:
     twice = once.fit(X, y, X_tgt)
     _assert_same(twice.predict_proba(X_tgt), expected)
     assert twice.n_iter_ == epochs == len(twice.history_)
+
+
+def check_target_labels_are_learned(estimator: Any) -> None:
+    """`y_tgt` moves the predictions towards it, and without any label it changes nothing."""
+    X, y, X_tgt, y_tgt = _moons()
+    expected = _short(estimator, lambda_max=0).fit(X, y, X_tgt)
+    without = _short(estimator, lambda_max=0).fit(X, y, X_tgt, y_tgt=[None] * len(X_tgt))
+    _assert_same(without.predict_proba(X_tgt), expected.predict_proba(X_tgt))
+    swapped = 1 - y_tgt
+    learned = _short(estimator, lambda_max=0).set_params(target_label_weight=1.0)
+    learned.fit(X, y, X_tgt, y_tgt=swapped)
+    before, after = (one.score(X_tgt, swapped) for one in (expected, learned))
+    assert after > before, f"with y_tgt its labels are predicted no better: {before} -> {after}"
 
 
 def check_global_random_state_untouched(estimator: Any) -> None:

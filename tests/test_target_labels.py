@@ -1,11 +1,17 @@
 """Labels of target rows: how `y_tgt` is read, how it is learned from, and what it decides."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 from test_stacked import assert_same_weights, by_autograd, network  # noqa: F401
 
 from skdann import DANNClassifier, DANNClassifierCV, adaptation_report
@@ -302,6 +308,28 @@ def test_a_pipeline_and_a_data_frame_pass_them_on():
     pipe.fit(frames[0], y, frames[1], y_tgt=labels)
     alone = DANNClassifier(lambda_max=0.3, **QUICK).fit(*frames[:1], y, frames[1], y_tgt=labels)
     assert_array_equal(pipe.predict_proba(frames[1]), alone.predict_proba(frames[1]))
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_search_passes_them_on_as_a_tuple(routing):
+    X, y, X_tgt, y_tgt, *_ = shifted()
+    pipe = make_dann_pipeline(StandardScaler(), **QUICK)
+    name = "dannclassifier__lambda_max"
+    given = {"X_tgt": (X_tgt,), "y_tgt": (some(y_tgt, 60),), "source_domain": np.arange(300) % 2}
+    with sklearn.config_context(enable_metadata_routing=routing):
+        search = GridSearchCV(pipe, {name: [0.0, 0.3]}, cv=2).fit(X, y, **given)
+    alone = clone(pipe).set_params(**search.best_params_).fit(X, y, **given)
+    assert_array_equal(search.predict_proba(X_tgt), alone.predict_proba(X_tgt))
+    without = clone(pipe).set_params(**search.best_params_).fit(X, y, X_tgt)
+    assert not np.array_equal(without.predict_proba(X_tgt), alone.predict_proba(X_tgt))
+
+
+def test_a_pickle_keeps_the_estimate_and_no_labels():
+    X, y, X_tgt, y_tgt, *_ = shifted()
+    clf = DANNClassifier(lambda_max=(0, 1), input_scaling="source", **QUICK)
+    loaded = pickle.loads(pickle.dumps(clf.fit(X, y, X_tgt, y_tgt=some(y_tgt, 20))))
+    assert loaded.target_accuracy_ == clf.target_accuracy_
+    assert_array_equal(loaded.predict(X_tgt), clf.predict(X_tgt))
 
 
 # -- the choice ------------------------------------------------------------------------------
