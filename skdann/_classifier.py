@@ -167,9 +167,9 @@ of these, default="auto"
     target_label_weight : float in [0, 1] or "auto", default="auto"
         Share of the label loss that labelled target rows have, the `y_tgt` of `fit`; the source
         rows have the rest. It does not hang on how many rows there are of each. With n labels,
-        "auto" means ``n / (n + 100)``: 20 labels have a weight of 0.17, 200 have 0.67. Few labels
-        err by chance, and the source by its shift; the weight of the target is to grow as its
-        labels do [8]_.
+        "auto" means ``n / (n + 100)``, at most 0.3: 20 labels have a weight of 0.17. Few labels
+        err by chance, and the source by its shift; the weight of the target is to grow with its
+        labels [8]_.
 
     label_shift : {None, "estimate"}, dict or array-like of shape (n_classes,), default=None
         What is done about class shares that differ between the domains. Source rows of class y

@@ -1,7 +1,8 @@
 """Evidence of target labels: what a few known ones say about each candidate.
 
-A label judges only networks that were trained without it. In each fold of a choice some of the
-labels are hidden, and each label is hidden in one fold. So labels cost no fit of their own.
+A label judges only networks that were trained without it. In each fold of a choice a third of the
+labels is hidden (less with more than three folds), and no label in two folds. So labels cost no fit
+of their own, and the networks that are judged have learned from most of them.
 
 What the labels say is joined with what the signals say as two measurements of one quantity, the
 gain in target accuracy: each counts by the inverse of its variance. Few labels move the expected
@@ -20,8 +21,15 @@ _DISAGREEMENT, _WORTH = 0.1, 4
 # The lower bound of `GainModel` is passed by nine of ten candidates: so many deviations below.
 _DEVIATIONS = norm.ppf(0.9)
 
+# Much of that distance is the luck of training and of the rows that the gain was measured on: this
+# share of it is doubt about the gain. With all of it, ten labels overruled signals that were right.
+_SHARE_OF_DOUBT = 0.5
+
 # What signals say about a gain has at least this standard deviation, whatever their bound.
-_LEAST_DEVIATION = 0.02
+_LEAST_DEVIATION = 0.01
+
+# A fold hides one of at least so many parts of the labels.
+_FEWEST_PARTS = 3
 
 # How often the interval of the estimated accuracy holds the true one.
 CONFIDENCE = 0.9
@@ -46,14 +54,15 @@ class Weighed(NamedTuple):
 def hidden_in_folds(data, n_folds, generator):
     """Return for each fold the target rows whose labels are hidden, by their positions.
 
-    Without two labels nothing is hidden. Labels of a class are shared out evenly.
+    Without two labels nothing is hidden. Labels of a class are shared out evenly; with two folds a
+    third of them is never hidden.
     """
     labelled = data.labelled_target
     if len(labelled) < 2 or n_folds < 2:
         return [labelled[:0]] * n_folds
     order = generator.permutation(labelled)
     order = order[np.argsort(data.y_target[order], kind="stable")]
-    return [np.sort(order[fold::n_folds]) for fold in range(n_folds)]
+    return [np.sort(order[fold :: max(n_folds, _FEWEST_PARTS)]) for fold in range(n_folds)]
 
 
 def hits_of(results, data):
@@ -110,11 +119,12 @@ def weighed(expected, bound, gains, errors):
     """
     if gains is None:
         return Weighed(expected, bound, np.ones_like(expected))
-    deviation = np.maximum((expected - bound) / _DEVIATIONS, _LEAST_DEVIATION)
+    deviation = _SHARE_OF_DOUBT * (expected - bound) / _DEVIATIONS
+    deviation = np.maximum(deviation, _LEAST_DEVIATION)
     of_signals, of_labels = deviation**-2.0, errors**-2.0
     both = (of_signals * expected + of_labels * gains) / (of_signals + of_labels)
-    left = (of_signals + of_labels) ** -0.5
-    return Weighed(both, both - _DEVIATIONS * left, left / deviation)
+    doubt = (of_signals + of_labels) ** -0.5 / deviation
+    return Weighed(both, both - doubt * (expected - bound), doubt)
 
 
 def estimated_accuracy(hits):

@@ -40,9 +40,11 @@ _AUTO_BATCH_STEPS = 1500
 _MANY_COLUMNS = 1000
 _FEWEST_EPOCHS = 10
 
-# target_label_weight="auto": with so many labels the target's label loss counts as much as the
-# source's.
-_LABELS_WORTH_THE_SOURCE = 100
+# target_label_weight="auto" grows with the number of labels: with as many as the first number it
+# would be a half. It stops at the second: with 200 labels, weights from .1 to .5 do about equally
+# well, and larger ones forget the source.
+_LABELS_FOR_A_HALF = 100
+_LARGEST_LABEL_WEIGHT = 0.3
 
 # A network that learns back starts from trained weights: this share of a fit's epochs is enough.
 _WAY_BACK_EPOCHS = 1 / 3
@@ -254,7 +256,8 @@ def few_share(settings: Settings, data: TrainingData) -> float:
     if not n_labelled:
         return 0.0
     if is_auto(settings.target_label_weight):
-        return n_labelled / (n_labelled + _LABELS_WORTH_THE_SOURCE)
+        weight = n_labelled / (n_labelled + _LABELS_FOR_A_HALF)
+        return min(weight, _LARGEST_LABEL_WEIGHT)
     return float(settings.target_label_weight)
 
 
