@@ -1091,6 +1091,23 @@ def test_a_search_needs_row_numbers_of_x(cv):
         DANNClassifierCV([0, 1], cv=cv).fit(X, np.arange(12) % 2, X)
 
 
+def test_folds_may_be_lists_and_masks():
+    mask = np.arange(12) < 8
+    found = [
+        DANNClassifierCV([0, 1], ["source"], cv=[fold], random_state=0)
+        .set_params(estimator=DANNClassifier(max_epochs=2))
+        .fit(X, np.arange(12) % 2, X + 1)
+        .cv_results_["mean_test_info_max"]
+        for fold in [
+            (np.arange(8), np.arange(8, 12)),
+            ([*range(8)], [*range(8, 12)]),
+            (mask, ~mask),
+        ]
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
 def test_distances_refuse_dates():
     dates = np.arange(12).reshape(6, 2).astype("datetime64[D]")
     for rows in (dates, pd.DataFrame(dates)):

@@ -58,6 +58,11 @@ def test_a_search_is_the_same_for_every_number_of_jobs(tilted_digits, of_counts)
     np.testing.assert_array_equal(one.predict_proba(rows[2]), two.predict_proba(rows[2]))
 
 
+def test_no_process_is_too_few(blobs):
+    with pytest.raises(ValueError, match="n_jobs must not be 0"):
+        DANNClassifier(**FEW, n_jobs=0).fit(*blobs)
+
+
 def test_an_error_in_another_process_is_the_error_of_the_fit(blobs):
     before = DANNClassifier(**FEW, n_jobs=2, lr=1e14, optimizer="sgd")
     with pytest.raises(ValueError, match="The loss became NaN or infinite"):

@@ -51,6 +51,11 @@ class Workers:
         progress: Progress | None = None,
         saved: Checkpoints | None = None,
     ) -> None:
+        if n_jobs == 0:
+            raise ValueError(
+                "n_jobs must not be 0. Give the number of processes, such as n_jobs=2, -1 for all "
+                "processors, or None."
+            )
         self._n_jobs = n_jobs
         self.progress = Progress() if progress is None else progress
         self.saved = Checkpoints() if saved is None else saved

@@ -166,7 +166,13 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
             f"cv={shortened(splitter)} has row numbers that X does not have: they are integers "
             f"from 0 to {len(codes) - 1}, or masks of {len(codes)} booleans."
         )
-    return folds
+    return [tuple(map(_row_numbers, fold)) for fold in folds]
+
+
+def _row_numbers(rows) -> np.ndarray:
+    """Return numbers of rows as an array, also where they are a list or a mask."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
 
 
 def _are_row_numbers(rows, n_rows: int) -> bool:
