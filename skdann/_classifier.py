@@ -305,9 +305,10 @@ of these, default="auto"
 
     target_accuracy_ : dict or None
         Accuracy on the target as the labels in `y_tgt` tell it: ``"accuracy"``; ``"low"`` and
-        ``"high"``, Wilson's interval of 90 % confidence; and ``"n_labels"``. Each label is
-        predicted by a candidate that neither was trained with it nor chosen by it. It exists where
-        `adapted_` does; None without two labels.
+        ``"high"``, an interval of 90 % confidence; and ``"n_labels"``. Each of these labels is
+        predicted by a candidate that neither was trained with it nor chosen by it. The interval is
+        Jeffreys', and wider, as those candidates are other networks than the classifier. It exists
+        where `adapted_` does; None without two labels.
 
     history_ : list of dict
         One dict per epoch: ``epoch, label_loss, lambda, lr, seconds``; with target rows

@@ -9,6 +9,7 @@ import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.stats import beta
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
@@ -397,10 +398,15 @@ def test_few_labels_move_the_expected_gain_and_many_decide():
     assert (none.doubt == 1).all()
 
 
-def test_the_estimate_is_wilsons_interval():
-    estimate = estimated_accuracy(np.array([1, 1, 1, 0, 1]))
-    assert estimate["accuracy"] == 0.8 and estimate["n_labels"] == 5
-    assert 0.4 < estimate["low"] < 0.45 and 0.94 < estimate["high"] < 0.96
+def test_the_estimate_is_jeffreys_interval_of_labels_that_count_for_fewer():
+    few, many = (estimated_accuracy(np.array([1, 1, 1, 0, 1] * n)) for n in (1, 1000))
+    assert few["accuracy"] == many["accuracy"] == 0.8
+    assert (few["n_labels"], many["n_labels"]) == (5, 5000)
+    # 5 labels count as 5 / (1 + 5 / 40), and no number as more than 40.
+    assert few["low"] == pytest.approx(beta.ppf(0.05, 0.8 * 40 / 9 + 0.5, 0.2 * 40 / 9 + 0.5))
+    assert many["high"] == pytest.approx(beta.ppf(0.95, 0.8 * 40 + 0.5, 0.2 * 40 + 0.5), abs=1e-3)
+    certain = estimated_accuracy(np.ones(5))
+    assert certain["high"] == 1 and 0.6 < certain["low"] < 0.8
     assert estimated_accuracy(np.array([])) is None
 
 
