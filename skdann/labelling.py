@@ -89,10 +89,9 @@ def rows_to_label(
     biased: for an honest estimate label random rows too, and judge by these.
 
     Clusters of the embedding are also what [1]_ chooses by, with a weight for uncertain rows; [2]_
-    takes rows that are uncertain and unlike the source. On the pairs of our benchmark, rows that
-    are uncertain were worse than random ones where the classifier is confidently wrong, and for
-    few labels the middles of clusters without weights were best; see
-    :doc:`the results </results/few_labels>`.
+    takes rows that are uncertain and unlike the source. Uncertain rows are no good choice where a
+    classifier is confidently wrong. ``benchmarks/few_labels.py`` compares them with random
+    rows.
 
     References
     ----------
