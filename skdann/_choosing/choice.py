@@ -214,7 +214,7 @@ def in_stages(data, folds, candidates, fit, model=gain_model.LEARNED):
     order = np.argsort(-expected, kind="stable")
     least = gain_model.HOPELESS_GAIN * judged.choice.doubt
     hopeful = [int(i) for i in order if expected[i] > least[i]]
-    labelled = judged.signals.hits is not None  # half of the labels are still to be used
+    labelled = judged.signals.hits is not None  # some labels are still to be used
     if len(folds) == 1 or not (hopeful or labelled):
         return judged, judged.signals, judged.choice
     finalists = [0, *hopeful[:_MOST_FINALISTS]]

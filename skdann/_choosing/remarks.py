@@ -93,6 +93,6 @@ def _on_yardstick(results, choice, data, first_fold):
         beside.target_proba.argmax(axis=1) == mean_prediction(results[choice.index]).argmax(axis=1)
     )
     said = f"Plain logistic regression predicts the same for {agreed:.0%} of the target rows"
-    if more > _MUCH_BETTER:
+    if more > _MUCH_BETTER and data.y_target is None:  # it has not seen the labels
         said += f", and by the same evidence it is {100 * more:.0f} points better: try it"
     return [f"{said}."]
