@@ -121,7 +121,11 @@ class AlignedTarget(tuple[Any, ...]):
             key = key[0]
         if isinstance(key, (int, np.integer, slice)):
             return super().__getitem__(key)
-        folds = self._folds_of(key)
+        return self._targets_for(key)
+
+    def _targets_for(self, rows):
+        """Return the target domains for these source rows, which scikit-learn has selected."""
+        folds = self._folds_of(rows)
         parts = []
         for target, target_folds in zip(self, self._target_folds, strict=True):
             in_folds = np.isin(target_folds, folds)

@@ -204,31 +204,13 @@ class HeldOutSource(AlignedTarget):
         """Return the arguments of `__new__`, for `pickle` and `copy`."""
         return tuple(self), self._X, self._source_folds
 
-    def __getitem__(self, key: Any) -> Any:
-        """Return a domain for an int, and for rows of some sources the rows of the others.
+    def _targets_for(self, rows):
+        """Return the rows of the sources that these are not from.
 
-        Parameters
-        ----------
-        key : int, slice or array of rows
-            scikit-learn passes an array of row numbers, or ``(array, Ellipsis)``.
-
-        Returns
-        -------
-        tuple of one {array-like, sparse matrix, DataFrame}
-            For an array: the rows of the sources that it has no row of. Rows of one of three or
-            more sources are the test rows of a split, which a scorer gets: then it is this source.
-            For an int or a slice, as of a plain tuple: an element, or a tuple.
-
-        Raises
-        ------
-        ValueError
-            If there are rows of all sources.
+        Rows of one of three or more sources are the test rows of a split, which a scorer gets: then
+        it is this source.
         """
-        if isinstance(key, tuple):
-            key = key[0]
-        if isinstance(key, (int, np.integer, slice)):
-            return tuple.__getitem__(self, key)
-        present = np.unique(self._source_folds[np.asarray(key)])
+        present = np.unique(self._source_folds[np.asarray(rows)])
         n_sources = self._source_folds.max() + 1
         if len(present) == n_sources:
             raise ValueError(
@@ -413,7 +395,7 @@ def leave_one_source_out(
     """
     cv = LeaveOneSourceOut()
     target = cv.align_target(X, source_domain)
-    sources = np.unique(np.asarray(source_domain))
+    _, sources = _sources_of(X, source_domain)
     of_fit = {"X_tgt": target}
     if len(sources) > 2:
         of_fit["source_domain"] = np.asarray(source_domain)

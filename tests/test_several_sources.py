@@ -87,9 +87,6 @@ def test_the_domain_classifier_tells_the_sources_apart(hospitals):
     X, y, where, X_tgt, _ = hospitals
     clf = DANNClassifier(lambda_max=0.0, input_scaling="source", max_epochs=30, random_state=0)
     clf.fit(X, y, X_tgt, source_domain=where)
-    found = clf.predict_domain(X, domain="source") if hasattr(clf, "predict_domain") else None
-    if found is not None:
-        assert (np.unique(found) != 1).any()
     assert clf.history_[-1]["domain_accuracy"] > 0.8  # of four domains, a guess has at most 1/2
 
 

@@ -88,12 +88,17 @@ or DenoisedRows
             return self
         y_target = self.y_target.copy()
         y_target[hidden] = -1
-        return replace(self, y_target=y_target if (y_target >= 0).any() else None)
+        return replace(self, y_target=labels_if_any(y_target))
 
     @property
     def row_shape(self):
         """Shape of one row: ``(n_features,)``, or for images such as ``(3, 28, 28)``."""
         return self.X_source.shape[1:]
+
+
+def labels_if_any(codes: np.ndarray) -> np.ndarray | None:
+    """Return the codes of target rows, or None where no row has a label."""
+    return codes if (codes >= 0).any() else None
 
 
 def training_fold(data: TrainingData, train: np.ndarray) -> TrainingData:
@@ -113,9 +118,7 @@ def selected_rows(
     if target is not None and target.any() and data.target_domain is not None:
         X_target, target_domain = data.X_target, data.target_domain[target]
         target_rows = at_rows(data.target_rows, np.flatnonzero(target))
-        y_target = None if data.y_target is None else data.y_target[target]
-        if y_target is not None and (y_target < 0).all():
-            y_target = None
+        y_target = None if data.y_target is None else labels_if_any(data.y_target[target])
     return replace(
         data,
         source_rows=at_rows(data.source_rows, np.flatnonzero(source)),

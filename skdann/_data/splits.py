@@ -161,6 +161,7 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
             f"cv={shortened(splitter)} makes no fold. Pass a number of folds, such as cv=3, a "
             "splitter, or pairs of row numbers to train on and to hold out."
         )
+    folds = [tuple(map(np.asarray, fold)) for fold in folds]
     if not all(_are_row_numbers(rows, len(codes)) for fold in folds for rows in fold):
         raise ValueError(
             f"cv={shortened(splitter)} has row numbers that X does not have: they are integers "
@@ -169,15 +170,13 @@ def folds_of(splitter, codes: np.ndarray, groups: np.ndarray | None = None) -> l
     return [tuple(map(_row_numbers, fold)) for fold in folds]
 
 
-def _row_numbers(rows) -> np.ndarray:
-    """Return numbers of rows as an array, also where they are a list or a mask."""
-    rows = np.asarray(rows)
+def _row_numbers(rows: np.ndarray) -> np.ndarray:
+    """Return numbers of rows, also where they are a mask."""
     return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
 
 
-def _are_row_numbers(rows, n_rows: int) -> bool:
+def _are_row_numbers(rows: np.ndarray, n_rows: int) -> bool:
     """Tell whether these are numbers of rows, or a mask of them."""
-    rows = np.asarray(rows)
     if rows.dtype == bool:
         return rows.shape == (n_rows,)
     fits = rows.ndim == 1 and (rows.dtype.kind in "iu" or not rows.size)

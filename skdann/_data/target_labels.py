@@ -6,6 +6,7 @@ import numpy as np
 
 from skdann._data.labels import missing_values
 from skdann._data.listing import listed, shortened
+from skdann._data.record import labels_if_any
 
 
 def read_target_labels(y_tgt, target_domain, classes):
@@ -38,7 +39,7 @@ def read_target_labels(y_tgt, target_domain, classes):
             for name, labels, n_rows in _parts(y_tgt, np.bincount(target_domain)[1:])
         ]
     )
-    return codes if (codes >= 0).any() else None
+    return labels_if_any(codes)
 
 
 def _parts(y_tgt, n_rows):
