@@ -240,9 +240,15 @@ class DomainAdversarialMixin(
         float32 ndarray of shape (n_samples,)
             Of all target domains together, where there are several.
         """
-        return self._outputs(
-            X, domain, "domain_logits", lambda logits: 1.0 - _softmax(logits)[:, 0]
-        )
+        check_is_fitted(self)
+        n_targets = len(self._fitted_classifier()._n_rows) - 1  # the first is of the source
+
+        def of_targets(logits):
+            proba = _softmax(logits)
+            # Sources behind the first have their columns behind those of the targets.
+            return 1.0 - (proba[:, 0] + proba[:, 1 + n_targets :].sum(dim=1))
+
+        return self._outputs(X, domain, "domain_logits", of_targets)
 
     # -- in files ----------------------------------------------------------------------------
 

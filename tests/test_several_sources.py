@@ -90,6 +90,16 @@ def test_the_domain_classifier_tells_the_sources_apart(hospitals):
     assert clf.history_[-1]["domain_accuracy"] > 0.8  # of four domains, a guess has at most 1/2
 
 
+def test_rows_of_every_source_are_no_target_rows(hospitals):
+    X, y, where, X_tgt, _ = hospitals
+    clf = DANNClassifier(lambda_max=0.0, input_scaling="source", max_epochs=30, random_state=0)
+    clf.fit(X, y, X_tgt, source_domain=where)
+    of_sources = clf.predict_domain_proba(X, domain="source")
+    for name in OFFSETS:
+        assert of_sources[where == name].mean() < 0.4
+    assert clf.predict_domain_proba(X_tgt).mean() > 0.6
+
+
 def test_one_source_is_as_none_named(hospitals):
     X, y, _, X_tgt, _ = hospitals
     clf = DANNClassifier(lambda_max=1.0, input_scaling="domain", **QUICK)
