@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which don't run __getattr__
     from skdann import labelling as labelling
     from skdann import metrics as metrics
     from skdann import model_selection as model_selection
+    from skdann import networks as networks
     from skdann import pipeline as pipeline
     from skdann import schedules as schedules
     from skdann import serving as serving
@@ -67,6 +68,7 @@ _SUBMODULES = (
     "labelling",
     "metrics",
     "model_selection",
+    "networks",
     "pipeline",
     "schedules",
     "serving",

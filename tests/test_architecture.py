@@ -25,6 +25,7 @@ ROOMS = {
     "_target_bound": {"numpy", "scipy", "sklearn"},
     "datasets": {"numpy", "scipy", "sklearn"},
     "metrics": {"numpy", "scipy", "sklearn"},
+    "networks": {"torch"},
     "_torch": {"numpy", "torch"},
     "_data": {"numpy", "scipy", "sklearn", "torch"},
     "_network": {"numpy", "scipy", "torch"},
