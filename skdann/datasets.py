@@ -14,6 +14,7 @@ from skdann._typing import RandomState
 
 __all__ = [
     "make_blended_digits",
+    "make_drifting_series",
     "make_hospitals",
     "make_rotated_moons",
     "make_shifted_column",
@@ -30,6 +31,9 @@ _MEASUREMENTS = {
     "glucose": (5.8, 1.1, 0.7, 0.7, 2.0),
     "haemoglobin": (14.1, 1.3, -0.6, 0.8, 2.0),
 }
+
+# Of each state of a machine: impacts in a turn of its shaft.
+_IMPACTS = np.array([0.0, 2.0, 3.5])
 
 # Source rows, source labels, target rows, target labels; rows may be DataFrames.
 Domains: TypeAlias = tuple[Any, NDArray[Any], Any, NDArray[Any]]
@@ -260,6 +264,69 @@ def make_blended_digits(*, n_source: int = 900, random_state: RandomState = None
     return X_src, y_src, np.abs(patches - images_tgt[:, np.newaxis]), y_tgt
 
 
+def make_drifting_series(
+    n_samples: int = 300,
+    *,
+    speed: float = 1.2,
+    gain: tuple[float, float] = (1.5, 0.6),
+    noise: float = 0.25,
+    random_state: RandomState = None,
+) -> Domains:
+    """Make the vibrations of a machine, and of another that runs faster with other sensors.
+
+    Two sensors follow a shaft that turns about four times in 128 steps. Where a bearing is worn,
+    each turn has impacts that ring for a few steps; how many they are tells which part it is. In
+    the target the shaft is faster, each sensor has a gain of its own, and there is more noise:
+    what wears out in one machine is to be recognised in another.
+
+    Parameters
+    ----------
+    n_samples : int, default=300
+        Series per domain.
+    speed : float > 0, default=1.2
+        Speed of the target's shaft, as a multiple of the source's.
+    gain : tuple of two float, default=(1.5, 0.6)
+        Factors by which the target's two sensors show more or less than the source's.
+    noise : float >= 0, default=0.25
+        Mean standard deviation of the target's noise, before the gain. The source's is 0.15, the
+        amplitude of a turn 0.6 and of an impact about 1.
+    random_state : int, RandomState instance or None, default=None
+        Determines both draws. Pass an int for the same series at every call.
+
+    Returns
+    -------
+    X_src : ndarray of shape (n_samples, 2, 128), float32
+        The source's series: sensors, steps.
+    y_src : ndarray of shape (n_samples,)
+        The source's states: 0 is sound, 1 has two impacts a turn, and 2 has three and a half.
+    X_tgt : ndarray of shape (n_samples, 2, 128), float32
+        The target's series.
+    y_tgt : ndarray of shape (n_samples,)
+        The target's states: for scoring only.
+
+    See Also
+    --------
+    skdann.networks.TimeSeriesFeatureExtractor : A feature extractor for such rows.
+
+    Examples
+    --------
+    >>> from skdann.datasets import make_drifting_series
+    >>> X_src, y_src, X_tgt, y_tgt = make_drifting_series(random_state=0)
+    >>> X_src.shape, X_tgt.shape
+    ((300, 2, 128), (300, 2, 128))
+
+    The first sensor shows more in the target than in the source, the second less:
+
+    >>> (X_tgt.std(axis=(0, 2)) > X_src.std(axis=(0, 2))).tolist()
+    [True, False]
+    """
+    random_state = check_random_state(random_state)
+    X_src, y_src = _vibrations(n_samples, random_state, 1.0, 0.15)
+    X_tgt, y_tgt = _vibrations(n_samples, random_state, speed, noise)
+    X_tgt *= np.asarray(gain, dtype=np.float32)[:, np.newaxis]
+    return X_src, y_src, X_tgt, y_tgt
+
+
 def make_hospitals(n_samples: int = 1000, *, random_state: RandomState = None) -> Domains:
     """Make the patients of two hospitals, whose devices measure differently, as DataFrames.
 
@@ -305,6 +372,21 @@ def make_hospitals(n_samples: int = 1000, *, random_state: RandomState = None) -
     source = _patients(n_samples, random_state, age=54, off=0.0, no_cholesterol=0.05)
     target = _patients(n_samples, random_state, age=58, off=1.0, no_cholesterol=0.25)
     return *source, *target
+
+
+def _vibrations(n, random_state, speed, noise, n_steps=128):
+    """Return series (n, 2, n_steps) of a shaft of this speed, and the states of its bearings."""
+    state = random_state.randint(len(_IMPACTS), size=n)
+    turns = 4 * speed * random_state.uniform(0.85, 1.15, size=(n, 1))
+    angle = turns * np.arange(n_steps) / n_steps + random_state.uniform(size=(n, 1))
+    impacts = _IMPACTS[state][:, np.newaxis]
+    since = np.mod(impacts * angle, 1) / np.maximum(impacts * turns, 1)  # as a share of the window
+    ringing = np.exp(-since / 0.012) * np.sin(80 * np.pi * since) * (impacts > 0)
+    ringing *= random_state.uniform(0.8, 1.2, size=(n, 1))
+    turning = np.sin(2 * np.pi * angle)
+    X = np.stack([0.6 * turning + 1.5 * ringing, 0.3 * turning + 0.8 * ringing], axis=1)
+    X += noise * random_state.uniform(0.5, 1.5, size=(n, 1, 1)) * random_state.normal(size=X.shape)
+    return X.astype(np.float32), state
 
 
 def _patients(n, random_state, *, age, off, no_cholesterol):

@@ -1,9 +1,4 @@
-"""Ready-made feature extractors for images, series, tables with categories, and token ids.
-
-Each is a plain torch module, to be passed as ``feature_extractor`` of
-:class:`~skdann.DANNClassifier`: the class itself, a :func:`functools.partial` of it that sets
-options, or an instance.
-"""
+"""The feature extractors of the paper's image experiments."""
 
 from __future__ import annotations
 
@@ -12,11 +7,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-
-__all__ = [
-    "MNISTFeatureExtractor",
-    "SVHNFeatureExtractor",
-]
 
 
 class _ImageFeatureExtractor(nn.Module):
