@@ -126,6 +126,18 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
     return output.detach()
 
 
+def refuse_scaled_codes(feature_extractor: nn.Module, input_scaling: str | None) -> None:
+    """Raise where a module that reads codes would be given scaled rows: other codes, or none."""
+    reads_codes = (one for one in feature_extractor.modules() if getattr(one, "reads_codes", False))
+    reader = next(reads_codes, None)
+    if input_scaling is not None and reader is not None:
+        raise ValueError(
+            f"input_scaling={input_scaling!r} would scale the codes that {type(reader).__name__} "
+            "reads. Set input_scaling=None, and scale columns of numbers before the classifier, "
+            "for example by sklearn.compose.make_column_transformer."
+        )
+
+
 @contextlib.contextmanager
 def explains_single_rows() -> Iterator[None]:
     """Say what to do where a batch of a single row is too small for a part, such as batch norm."""

@@ -20,6 +20,7 @@ from skdann._data.inputs import domain_codes
 from skdann._data.record import TrainingData, at_rows
 from skdann._data.splits import split_validation
 from skdann._data.tensors import Rows, RowTables
+from skdann._network.custom_parts import refuse_scaled_codes
 from skdann._network.denoising import InputDenoising
 from skdann._network.input_layers import InputLayers
 from skdann._network.network import DomainAdversarialNetwork, build_network
@@ -337,6 +338,7 @@ def _new_networks(
     else:
         networks = copy.deepcopy(list(start))
     for data, network in zip(train, networks, strict=True):
+        refuse_scaled_codes(network.feature_extractor, settings.input_scaling)
         network.input_scaling = layers.scaling(data, settings.input_scaling)
     _set_shares(networks, settings)
     return networks
