@@ -576,7 +576,9 @@ of these, default="auto"
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_source, n_features)
             Source rows; of shape (n_source, ...) with a custom `feature_extractor`. float32
-            is used as it is, anything else is converted.
+            is used as it is. Arrays of uint8 with more than two dimensions, such as images, stay
+            as they are too, and reach the network a batch at a time as float32 from 0 to 255.
+            Anything else is converted to float32 at once.
 
         y : array-like of shape (n_source,)
             Labels of the source rows, of any type that can be sorted.
@@ -948,7 +950,8 @@ def _check_outputs(net, data):
     for rows, domain in ((data.X_source, 0), (data.X_target, None)):
         if rows is None:
             continue
-        logits = net.outputs(rows[:1000], "label_logits", domain=domain)
+        # A few: for convolutions in a short fit, or a chunk, a forward pass counts.
+        logits = net.outputs(rows[:256], "label_logits", domain=domain)
         if not np.isfinite(logits).all():
             raise ValueError(f"The network's outputs became NaN or infinite. {CAUSES}")
 

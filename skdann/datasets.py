@@ -213,29 +213,34 @@ def make_tilted_digits(
     return images_src.reshape(n_source, -1), y_src, images_tgt.reshape(len(y_tgt), -1), y_tgt
 
 
-def make_blended_digits(*, n_source: int = 900, random_state: RandomState = None) -> Domains:
+def make_blended_digits(
+    *, n_source: int = 900, image_size: int = 28, random_state: RandomState = None
+) -> Domains:
     """Blend handwritten digits into colour photographs in the target domain.
 
-    The recipe that makes MNIST-M of MNIST [1]_, at the size of
-    :func:`sklearn.datasets.load_digits`: each target image is ``abs(patch - digit)``, where the
-    patch is a random 8x8 piece of one of scikit-learn's two sample photographs. On a dark patch
-    the digit stays bright, on a bright one it turns dark. Reading the photographs needs Pillow:
-    ``pip install "skdann[examples]"``.
+    The recipe that makes MNIST-M of MNIST [1]_, with the digits of
+    :func:`sklearn.datasets.load_digits`, enlarged by cubic splines. Each target image is
+    ``abs(patch - digit)``, where the patch is a random piece of one of scikit-learn's two sample
+    photographs. On a dark patch the digit stays bright, on a bright one it turns dark. Reading the
+    photographs needs Pillow: ``pip install "skdann[examples]"``.
 
     Parameters
     ----------
     n_source : int, default=900
         How many of the 1,797 digits are source rows. The others are target rows.
+    image_size : int, default=28
+        Height and width of all images in pixels, from 8 to 427. The digits are drawn in 8x8
+        pixels, the photographs have 427x640.
     random_state : int, RandomState instance or None, default=None
         Determines the split and the patches. Pass an int for the same rows at every call.
 
     Returns
     -------
-    X_src : ndarray of shape (n_source, 3, 8, 8), float32
+    X_src : ndarray of shape (n_source, 3, image_size, image_size), float32
         Source images with values in [0, 1], the same in all three channels.
     y_src : ndarray of shape (n_source,)
         Source labels, 0 to 9.
-    X_tgt : ndarray of shape (1797 - n_source, 3, 8, 8), float32
+    X_tgt : ndarray of shape (1797 - n_source, 3, image_size, image_size), float32
         Target images with values in [0, 1], of other digits than the source's.
     y_tgt : ndarray of shape (1797 - n_source,)
         Target labels, 0 to 9: for scoring only.
@@ -255,11 +260,12 @@ def make_blended_digits(*, n_source: int = 900, random_state: RandomState = None
     >>> from skdann.datasets import make_blended_digits
     >>> X_src, y_src, X_tgt, y_tgt = make_blended_digits(random_state=0)
     >>> X_src.shape, X_tgt.shape
-    ((900, 3, 8, 8), (897, 3, 8, 8))
+    ((900, 3, 28, 28), (897, 3, 28, 28))
     """
     random_state = check_random_state(random_state)
     images_src, y_src, images_tgt, y_tgt = _split_digits(n_source, random_state)
-    patches = _random_patches(len(images_tgt), images_tgt.shape[1], random_state)
+    patches = _random_patches(len(images_tgt), image_size, random_state)
+    images_src, images_tgt = _enlarged(images_src, image_size), _enlarged(images_tgt, image_size)
     X_src = np.repeat(images_src[:, np.newaxis], 3, axis=1)
     return X_src, y_src, np.abs(patches - images_tgt[:, np.newaxis]), y_tgt
 
@@ -423,6 +429,17 @@ def _split_digits(n_source, random_state):
     return images[source], digits.target[source], images[target], digits.target[target]
 
 
+def _enlarged(images, size):
+    """Return square images (n, size, size), smooth and in [0, 1]."""
+    n_pixels = images.shape[1]
+    # Splines are linear in the pixels: what becomes of each row of pixels makes a matrix. Pixels
+    # are squares, and it is black around them.
+    rows = np.eye(n_pixels, dtype=np.float32)
+    grid = {"mode": "grid-constant", "grid_mode": True}
+    weights = ndimage.zoom(rows, (size / n_pixels, 1), order=3, **grid)
+    return (weights @ images @ weights.T).clip(0, 1)  # splines overshoot a little
+
+
 def _random_patches(n_patches, size, random_state):
     """Return pieces (n_patches, 3, size, size) of the sample photographs, in [0, 1]."""
     try:
@@ -431,6 +448,9 @@ def _random_patches(n_patches, size, random_state):
         raise ImportError(
             'Reading the sample photographs needs Pillow: pip install "skdann[examples]"'
         ) from error
+    n_pixels = min(photographs.shape[1:3])
+    if not 8 <= size <= n_pixels:
+        raise ValueError(f"image_size must be between 8 and {n_pixels}, got {size}.")
     # A view of every piece there is, of shape (photograph, row, column, 3, size, size).
     windows = np.lib.stride_tricks.sliding_window_view(photographs, (size, size), axis=(1, 2))
     which = (random_state.randint(n, size=n_patches) for n in windows.shape[:3])

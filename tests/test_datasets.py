@@ -13,14 +13,14 @@ MAKERS = [getattr(datasets, name) for name in datasets.__all__]
 
 @pytest.fixture(scope="module")
 def blended():
-    return datasets.make_blended_digits(random_state=0)
+    return datasets.make_blended_digits(image_size=8, random_state=0)
 
 
 def columns_of(rows):
-    """Return the columns of an array or a frame, or labels as the only one."""
+    """Return the columns of a table, or as the only one labels, or all values of images."""
     if isinstance(rows, pd.DataFrame):
         return [rows[name] for name in rows]
-    return [*map(pd.Series, np.reshape(rows, (len(rows), -1)).T)]
+    return [*map(pd.Series, rows.T)] if np.ndim(rows) == 2 else [pd.Series(np.ravel(rows))]
 
 
 def rows_as_set(images):
@@ -142,9 +142,39 @@ def test_blended_digits_shapes_and_range(blended):
     assert_array_equal(np.sort(np.concatenate([y_src, y_tgt])), np.sort(load_digits().target))
 
 
-def test_blended_digits_source_and_target_are_different_digits():
+def test_blended_digits_are_as_large_as_the_papers(blended):
+    """Larger images have the same labels, and stay in the range of grey values."""
+    X_src, y_src, X_tgt, y_tgt = datasets.make_blended_digits(random_state=0)
+    assert X_src.shape == (900, 3, 28, 28)
+    assert X_tgt.shape == (897, 3, 28, 28)
+    assert X_src.dtype == X_tgt.dtype == np.float32
+    for X in (X_src, X_tgt):
+        assert X.min() == 0
+        assert 0.9 < X.max() <= 1
+    assert_array_equal(X_src[:, 0], X_src[:, 2])
+    assert_array_equal(y_src, blended[1])
+    assert_array_equal(y_tgt, blended[3])
+
+
+def test_blended_digits_are_enlarged_smoothly(blended):
+    """Each pixel of 8x8 becomes a block of about its grey value, and no edge is as sharp."""
+    small = blended[0][:, 0]
+    large = datasets.make_blended_digits(image_size=32, random_state=0)[0][:, 0]
+    blocks = large.reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4))
+    assert np.abs(blocks - small).mean() < 0.05
+    assert np.corrcoef(blocks.ravel(), small.ravel())[0, 1] > 0.99
+    assert np.abs(np.diff(large)).max() < 0.5 < np.abs(np.diff(small)).max()
+
+
+@pytest.mark.parametrize("image_size", [7, 428])
+def test_blended_digits_are_no_larger_than_the_photographs(image_size):
+    with pytest.raises(ValueError, match="image_size must be between 8 and 427"):
+        datasets.make_blended_digits(image_size=image_size)
+
+
+def test_blended_digits_source_and_target_are_different_digits(blended):
     """The same split as the tilted digits', whose parts were compared with the whole."""
-    X_src, y_src, _, y_tgt = datasets.make_blended_digits(random_state=0)
+    X_src, y_src, _, y_tgt = blended
     plain_src, plain_y_src, _, plain_y_tgt = datasets.make_tilted_digits(random_state=0)
     assert_array_equal(X_src[:, 0].reshape(900, 64), plain_src)
     assert_array_equal(y_src, plain_y_src)
@@ -169,7 +199,7 @@ def test_blended_digits_lie_on_pieces_that_are_whole(blended, monkeypatch):
     blank = load_digits()
     blank.images[:] = 0
     monkeypatch.setattr(datasets, "load_digits", lambda: blank)
-    patches = np.rint(datasets.make_blended_digits(random_state=0)[2] * 255)
+    patches = np.rint(datasets.make_blended_digits(image_size=8, random_state=0)[2] * 255)
     photographs = load_sample_images().images
     for patch in np.moveaxis(patches[:40], 1, -1):
         assert any(

@@ -325,15 +325,21 @@ def test_it_is_an_ensemble_and_trains_on(case):
     assert not np.array_equal(fitted.partial_fit(X, LABELS, X_tgt).predict_proba(X_tgt), before)
 
 
-def test_it_is_served_by_torch(case):
+def test_it_is_served_as_a_module(case):
+    part, X, X_tgt = case
+    fitted = classifier(part).fit(X, LABELS, X_tgt)
+    found = fitted.to_torch()(torch.from_numpy(X_tgt.copy()))
+    assert_allclose(found, fitted.predict_proba(X_tgt), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_torch_exports_it(case):
     part, X, X_tgt = case
     fitted = classifier(part).fit(X, LABELS, X_tgt)
     rows = torch.from_numpy(X_tgt.copy())
-    expected = fitted.predict_proba(X_tgt)
-    assert_allclose(fitted.to_torch()(rows), expected, atol=1e-6)
     dynamic = ({0: torch.export.Dim("rows")},)
     program = torch.export.export(fitted.to_torch(), (rows,), dynamic_shapes=dynamic)
-    assert_allclose(program.module()(rows[:5]), expected[:5], atol=1e-6)
+    assert_allclose(program.module()(rows[:5]), fitted.predict_proba(X_tgt[:5]), atol=1e-6)
 
 
 @pytest.mark.slow
@@ -420,7 +426,7 @@ def test_adaptation_undoes_a_drift_of_series():
         fitted = DANNClassifier(
             feature_extractor=TimeSeriesFeatureExtractor, random_state=0, **settings
         ).fit(X, y, X_tgt)
-        assert fitted.score(X, y) > 0.95
+        assert fitted.score(X, y) > 0.9
         accuracy[lam] = fitted.score(X_tgt, y_tgt)
     assert accuracy[0.0] < 0.65
     assert accuracy[1.0] > accuracy[0.0] + 0.15
@@ -457,7 +463,7 @@ def test_a_data_frame_of_text_and_numbers_goes_through_a_pipeline():
         (StandardScaler(), ["age"]),
     )
     part = partial(TabularFeatureExtractor, n_categories={0: 3})
-    settings = {"max_epochs": 30, "lr": 0.01}
+    settings = {"max_epochs": 20, "lr": 0.03, "batch_size": 30}
     rows, rows_tgt = encode.fit_transform(X), encode.transform(X_tgt)
     model = classifier(part, **settings).fit(rows, y, rows_tgt)
     assert model.score(rows, y) == 1.0

@@ -1,4 +1,7 @@
-"""Rows of any container to one float32 array or CSR matrix of finite numbers, or a clear error."""
+"""Rows of any container to one array or CSR matrix of finite numbers, or a clear error.
+
+Images of bytes stay bytes; everything else becomes float32.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,16 @@ from skdann._data.listing import TAKE_TARGET_ALONG, shortened
 from skdann._data.lost_digits import warn_about_lost_digits
 from skdann._typing import reads_as_numpy
 
+# Of arrays with more than two dimensions this type is kept: as float32 they would need four times
+# the memory. Batches are converted, one by one.
+BYTES = np.dtype(np.uint8)
+
 
 def read_rows(X, argument, estimator, *, allow_nd=False):
-    """Return rows as a float32 ndarray or CSR matrix of finite numbers, or raise.
+    """Return rows as an ndarray or CSR matrix of finite numbers, or raise.
 
-    float32 input is passed on as it is, memory maps included; anything else is converted once.
+    float32 input is passed on as it is, memory maps included, and so are images of bytes;
+    anything else is converted once.
 
     Parameters
     ----------
@@ -32,7 +40,7 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
 
     Returns
     -------
-    float32 ndarray of shape (n_rows, ...) or CSR of shape (n_rows, n_features)
+    ndarray of shape (n_rows, ...), float32 or `BYTES`, or float32 CSR of shape (n_rows, n_features)
     """
     rows = converted(X, argument, estimator, allow_nd=allow_nd)
     check_finite(rows, argument, getattr(X, "columns", None))
@@ -42,7 +50,7 @@ def read_rows(X, argument, estimator, *, allow_nd=False):
 
 @reads_as_numpy
 def converted(X, argument, estimator, *, allow_nd=False):
-    """Return a float32 ndarray or CSR matrix of the right number of dimensions."""
+    """Return a float32 ndarray or CSR matrix, or images of bytes, of the right dimensions."""
     _refuse_what_has_no_rows(X, argument)
     _refuse_series(X, argument)
     _refuse_complex(X, argument)
@@ -52,7 +60,7 @@ def converted(X, argument, estimator, *, allow_nd=False):
             return check_array(
                 X.detach() if getattr(X, "requires_grad", False) else X,
                 accept_sparse="csr",
-                dtype=np.float32,
+                dtype=BYTES if _holds_images_of_bytes(X) else np.float32,
                 ensure_all_finite=False,
                 allow_nd=allow_nd,
                 input_name=argument,
@@ -65,6 +73,12 @@ def converted(X, argument, estimator, *, allow_nd=False):
         _explain_shape(X, argument, estimator, error)
         _explain_values(argument, error)
         raise
+
+
+def _holds_images_of_bytes(X):
+    """Tell whether this is an array or a tensor of bytes with more than two dimensions."""
+    names = str(BYTES), f"torch.{BYTES}"
+    return str(getattr(X, "dtype", None)) in names and len(getattr(X, "shape", ())) > 2
 
 
 def _refuse_what_has_no_rows(X, argument):
@@ -174,6 +188,8 @@ def _explain_values(argument, error) -> None:
 def check_finite(rows, argument, columns):
     """Check that all values are finite, or raise and say where the first is that is not."""
     values = rows.data if sparse.issparse(rows) else rows
+    if values.dtype == BYTES:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         flat = values.ravel(order="K") if _contiguous(values) else None
         # A sum of squares is the fastest to find, and finite for values of sane size; a sum in

@@ -414,4 +414,5 @@ def _dense(rows, columns):
     if sparse.issparse(rows):
         return rows[:, columns].toarray()
     flat = rows.reshape(len(rows), -1)
-    return flat if len(columns) == flat.shape[1] else flat[:, columns]
+    values = flat if len(columns) == flat.shape[1] else flat[:, columns]
+    return values.astype(np.float32, copy=False)  # bytes have no squares

@@ -14,8 +14,8 @@ class TrainingData:
 
     Attributes
     ----------
-    X_source : float32 ndarray of shape (n_rows, ...), CSR of shape (n_rows, n_features), \
-or DenoisedRows
+    X_source : ndarray of shape (n_rows, ...), CSR of shape (n_rows, n_features), or DenoisedRows
+        Of float32, or images of uint8.
     source_rows : int64 ndarray of shape (n_source,) or None
         Positions in `X_source` of the rows that are used, in the order of the fields below; None
         for all. So rows can be held out, or several fits can use the same `X_source`, without a
@@ -139,15 +139,15 @@ def compact(data: TrainingData, most_bytes: int) -> TrainingData:
     used = [(data.X_source, data.source_rows), (data.X_target, data.target_rows)]
     if any(X is None or rows is None for X, rows in used):
         return data
-    # A stored value takes 4 bytes (float32) and, in a sparse row, its column number 4 more.
-    if 8 * sum(_n_values(X) / X.shape[0] * len(rows) for X, rows in used) > most_bytes:
+    if sum(_n_bytes(X) / X.shape[0] * len(rows) for X, rows in used) > most_bytes:
         return data
     X_source, X_target = (X[rows] for X, rows in used)
     return replace(data, X_source=X_source, source_rows=None, X_target=X_target, target_rows=None)
 
 
-def _n_values(X: np.ndarray | sparse.csr_array) -> int:
-    return int(X.nnz if sparse.issparse(X) else X.size)
+def _n_bytes(X: np.ndarray | sparse.csr_array) -> int:
+    # A stored value takes 4 bytes (float32), and its column number 4 more.
+    return int(8 * X.nnz if sparse.issparse(X) else X.nbytes)
 
 
 def at_rows(rows: np.ndarray | None, positions: np.ndarray) -> np.ndarray:

@@ -23,6 +23,9 @@ _MAX_ROWS, _MAX_COLUMNS = 20_000, 256
 # The decimals of values, and which values there are, are looked at in fewer rows.
 _MAX_ROWS_OF_VALUES = 2_000
 
+# Images take so many values each that a few tell their range; bytes are at least this bright.
+_MAX_IMAGES, _LEAST_BRIGHT = 50, 32
+
 # Tolerance of a scaler's marks; rounding to float32 moves them by less.
 _MARK = 1e-4
 # Below these numbers of target rows, of columns and of values, chance is too likely.
@@ -48,7 +51,7 @@ class Mismatch(NamedTuple):
 
     Attributes
     ----------
-    rule : {"row length", "decimals", "one side", "spread", "ten deviations"}
+    rule : {"row length", "decimals", "one side", "spread", "ten deviations", "bytes"}
     sentence : str
         What was found, for a message.
     """
@@ -80,19 +83,25 @@ def find_mismatch(data: TrainingData) -> Mismatch | None:
     Returns
     -------
     Mismatch or None
-        None also without a target, for rows of more than one dimension, and for a single
-        source row.
+        None also without a target, and for a single source row.
     """
-    if data.target_domain is None or len(data.row_shape) > 1 or len(data.y_source) < 2:
+    if data.target_domain is None or len(data.y_source) < 2:
         return None
-    source = _Source(data)
+    is_table = len(data.row_shape) == 1
+    source = _Source(data) if is_table else None
     n_targets = int(data.target_domain.max())
     for domain in range(1, n_targets + 1):
         rows = np.flatnonzero(data.target_domain == domain)
         if not len(rows):  # all rows of this domain may be held out
             continue
         name = "X_tgt" if n_targets == 1 else f"X_tgt[{domain - 1}]"
-        target = _Target(data.X_target, at_rows(data.target_rows, rows), source)
+        rows = at_rows(data.target_rows, rows)
+        if source is None:
+            found = _bytes_beside_shares(data, rows, name)
+            if found is not None:
+                return found
+            continue
+        target = _Target(data.X_target, rows, source)
         for rule in (_other_row_length, _fewer_decimals, _one_sided, _other_spread, _wildly_off):
             found = rule(source, target, name)
             if found is not None:
@@ -182,6 +191,28 @@ class _Target:
 
 
 # -- the rules -------------------------------------------------------------------------------
+
+
+def _bytes_beside_shares(data: TrainingData, rows: np.ndarray, name: str) -> Mismatch | None:
+    """Compare the values of images: in one domain from 0 to 255, in the other divided by that.
+
+    `rows` are the positions of the target rows in their array.
+    """
+    of_source = at_rows(data.source_rows, np.arange(len(data.y_source)))
+    domains = []
+    for called, X, own in (("X", data.X_source, of_source), (name, data.X_target, rows)):
+        values = np.asarray(X[_spread_over(own, _MAX_IMAGES)], dtype=np.float32)
+        domains.append((called, values, float(np.abs(values).max(initial=0))))
+    (small, _, least), (large, values, most) = sorted(domains, key=lambda one: one[2])
+    if least > 1 + _MARK or not _LEAST_BRIGHT <= most <= 255:
+        return None
+    if values.min(initial=0) < 0 or (values != np.rint(values)).any():
+        return None
+    return Mismatch(
+        "bytes",
+        f"all values of {small} lie between -1 and 1, and those of {large} are whole numbers up to "
+        f"{most:g}, as if only {small} had been divided by 255",
+    )
 
 
 def _other_row_length(source: _Source, target: _Target, name: str) -> Mismatch | None:

@@ -1,4 +1,4 @@
-"""Rows of arrays and CSR matrices to dense tensors on a device, a bounded number at a time."""
+"""Rows of arrays and CSR matrices to dense float32 tensors, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMPUTED_BYTES = 256 * 2**20
 # A chunk has at least this many rows, however wide: each chunk loads all weights of the network.
 _ROWS_PER_CHUNK = 128
 
-# A float32 ndarray, DenoisedRows, or a CSR array; scipy has no types to name the latter by.
+# An ndarray of float32 or bytes, DenoisedRows, or a CSR array, which scipy has no types to name by.
 Rows: TypeAlias = Any
 
 
@@ -34,8 +34,11 @@ class _DenseBlock(NamedTuple):
     at: Tensor
 
     def write(self, rows: slice, out: Tensor) -> None:
-        """Write some of the rows to `out`."""
-        torch.index_select(self.table, 0, self.at[rows], out=out)
+        """Write some of the rows to `out`, as float32."""
+        if self.table.dtype == out.dtype:
+            torch.index_select(self.table, 0, self.at[rows], out=out)
+        else:  # bytes
+            out.copy_(self.table.index_select(0, self.at[rows]))
 
 
 class _SparseBlock(NamedTuple):
@@ -100,8 +103,8 @@ def row_chunks(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield all rows of `X`, or those at `rows`, in order: slices of the result and dense rows.
 
-    The tensors are of bounded size. They are copies, so that a module that changes its input does
-    not change the data; with ``copy=False`` they may be views of it.
+    Bytes become float32. The tensors are of bounded size. They are copies, so that a module that
+    changes its input does not change the data; with ``copy=False`` they may be views of it.
     """
     row_bytes = 4 * int(np.prod(X.shape[1:]))
     step = max(_ROWS_PER_CHUNK, _BLOCK_BYTES // (8 * row_bytes))
@@ -111,8 +114,9 @@ def row_chunks(
         chunk = X[positions if rows is None else rows[positions]]
         dense = chunk.toarray() if sparse.issparse(chunk) else chunk
         # Only a slice of a dense array is a view; indexing by `rows` and `toarray` make copies.
-        shared = copy and rows is None and dense is chunk
-        yield positions, _tensor_view(np.array(dense) if shared else dense).to(device)
+        shared = copy and rows is None and dense is chunk and dense.dtype == np.float32
+        tensor = _tensor_view(np.array(dense) if shared else dense).to(device)
+        yield positions, tensor.to(torch.float32)
 
 
 def _tensor_view(array: np.ndarray) -> Tensor:

@@ -112,13 +112,14 @@ class DomainAdversarialNetwork(nn.Module):
 
         Parameters
         ----------
-        X : float32 Tensor of shape (n, *row_shape)
+        X : Tensor of shape (n, *row_shape)
+            Of any type; it is computed with as float32.
 
         Returns
         -------
         Tensor of shape (n, n_classes)
         """
-        return self.label_logits(self.embed(self.scaled(X)))
+        return self.label_logits(self.embed(self.scaled(X.to(torch.float32))))
 
     def adversarial_logits(
         self,
@@ -168,7 +169,7 @@ class Ensemble(nn.ModuleList):
 
     def forward(self, X: Tensor) -> Tensor:
         """Return (n, n_classes): the softmax of it is the mean of the networks' softmaxes."""
-        return joint_output(list(self), X, "label_logits")  # type: ignore[arg-type]
+        return joint_output(list(self), X.to(torch.float32), "label_logits")  # type: ignore[arg-type]
 
 
 def build_network(

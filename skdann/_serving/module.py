@@ -47,7 +47,7 @@ class SourceRows(nn.Module):
 
 
 class ProbabilityModule(nn.Module):
-    """From raw float32 rows to the probability of each class, as `predict_proba` returns them.
+    """From raw rows to the probability of each class, as `predict_proba` returns them.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ class ProbabilityModule(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Return (n, n_classes) of raw rows (n, *row_shape)."""
+        X = X.to(torch.float32)  # images may be bytes
         domain: Tensor | int | None = self.domain
         if self.source_rows is not None:
             domain = self.source_rows(X).to(torch.int64) - 1  # 0 or -1, an unknown target's

@@ -21,6 +21,7 @@ from skorch.utils import to_device
 from torch import Tensor, nn
 
 from skdann._data.batches import DomainBatches
+from skdann._data.matrices import BYTES
 from skdann._data.record import TrainingData
 from skdann._data.tensors import Rows, row_chunks
 from skdann._network.custom_parts import explains_single_rows
@@ -418,7 +419,8 @@ class AdversarialNet(ClassifierMixin, NeuralNet):
         Parameters
         ----------
         X : array-like, sparse matrix or Tensor of shape (n_rows, ...)
-            Converted to float32. Counts as target rows for the input scaling.
+            Converted to float32, images of uint8 in chunks. Counts as target rows for the input
+            scaling.
         training : bool, default=False
             Whether the networks are in training mode.
         device : str, default="cpu"
@@ -443,7 +445,8 @@ def _float32(X: Any) -> Rows:
         return sparse.csr_array(X, dtype=np.float32)
     if isinstance(X, Tensor):
         X = X.numpy(force=True)
-    return np.asarray(X, dtype=np.float32)
+    rows = np.asarray(X)
+    return rows if rows.dtype == BYTES else rows.astype(np.float32, copy=False)
 
 
 def _if_any(held_out: list[TrainingData | None]) -> list[TrainingData | None] | None:
