@@ -248,7 +248,7 @@ def test_the_mean_of_tokens_leaves_padding_out():
         4, vocabulary_size=6, padding_id=1, embedding_size=3, hidden_layer_sizes=()
     )
     table = extractor.embedding.weight
-    texts = torch.tensor([[2.0, 5, 1, 1], [1, 1, 1, 1], [0, 6, -3, 1], [3, 1, 3, 4]])
+    texts = torch.tensor([[2.0, 5, 1, 1], [1, 1, 1, 1], [0, 6, -3, 1], [3, 1, 3, 4], [4, 1, 1, 1]])
     expected = [
         (table[2] + table[5]) / 2,
         0 * table[0],

@@ -104,7 +104,7 @@ class MNISTFeatureExtractor(_ImageFeatureExtractor):
             nn.Conv2d(n_channels, 32, kernel_size=5),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            nn.Conv2d(32, 48, kernel_size=5, padding=2),
+            nn.Conv2d(32, 48, kernel_size=5),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
