@@ -17,7 +17,6 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
-from torch import nn
 
 import skdann
 from skdann import DANNClassifier, DANNClassifierCV, TargetScaleWarning
@@ -378,19 +377,32 @@ def test_several_sources(container, convert, stack):
     assert "y=np.concatenate(y)" in fit_message(rows(18), y, GOOD)
 
 
-def test_series_and_images_name_the_argument_and_the_feature_extractor():
-    images = rows(12, 60).reshape(12, 3, 20)
-    for X, X_tgt, start in [
-        (images, images, "Found array with dim 3: X has shape (12, 3, 20)"),
-        (GOOD, images, "Found array with dim 3: X_tgt has shape (12, 3, 20)"),
-    ]:
-        said = fit_message(X, Y, X_tgt)
-        assert said.startswith(start) and "feature_extractor takes series and images" in said
-    flat = re.search(r"flatten them: (.*)\.$", fit_message(images, Y, images)).group(1)
-    X = images
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ((2, 40), ["TimeSeries"]),
+        ((20, 20), ["TimeSeries", "MNIST"]),
+        ((3, 16, 18), ["MNIST"]),
+        ((1, 8, 7), ["SVHN"]),
+        ((2, 6, 7), []),
+        ((2, 8, 7, 8), []),
+    ],
+)
+def test_series_and_images_are_told_a_feature_extractor_that_takes_them(shape, names):
+    X = np.random.default_rng(0).normal(size=(12, *shape)).astype(np.float32)
+    said = fit_message(X, Y, X)
+    assert said.startswith(f"Found array with dim {X.ndim}: X has shape {X.shape}, but without a f")
+    of_target = fit_message(GOOD, Y, X)
+    assert of_target.startswith(f"Found array with dim {X.ndim}: X_tgt has shape {X.shape}, but X")
+    named = re.findall(r"feature_extractor=(skdann\.networks\.(\w+)FeatureExtractor)", said)
+    assert [name for _, name in named] == names
+    for cure, name in named:
+        assert cure in of_target
+        rows_of_it = X[:, None] if (X.ndim, name) == (3, "MNIST") else X
+        module = eval(cure)
+        classifier(feature_extractor=module, max_epochs=1).fit(rows_of_it, Y, rows_of_it)
+    flat = re.search(r"flatten them: (.*)\.$", said).group(1)
     classifier().fit(eval(flat), Y, eval(flat))
-    extractor = nn.Sequential(nn.Flatten(), nn.Linear(60, 4))
-    classifier(feature_extractor=extractor).fit(images, Y, images)
 
 
 def test_weights_as_the_third_argument():

@@ -137,16 +137,36 @@ def _explain_shape(X, argument, estimator, error):
             f"feature or {argument}.reshape(1, -1) if it contains a single sample."
         ) from error
     if "Found array with dim" in str(error):
-        found = f"Found array with dim {len(shape)}: {argument} has shape {shape}, but"
-        takes = "A torch module as feature_extractor takes series and images as they are"
-        if argument != "X":
-            raise ValueError(
-                f"{found} X has two dimensions: both domains need rows of the same shape. {takes}."
-            ) from error
+        _explain_dimensions(argument, shape, estimator, error)
+
+
+def _explain_dimensions(argument, shape, estimator, error) -> NoReturn:
+    """Raise for series and images without a module that takes them, and name one that does."""
+    found = f"Found array with dim {len(shape)}: {argument} has shape {shape}, but"
+    if argument != "X":
         raise ValueError(
-            f"{found} without a feature_extractor {type(estimator).__name__} takes rows of one "
-            f"dimension. {takes}; or flatten them: np.reshape(X, (len(X), -1))."
+            f"{found} X has two dimensions: both domains need rows of the same shape. "
+            f"{_module_for(shape)}."
         ) from error
+    raise ValueError(
+        f"{found} without a feature_extractor {type(estimator).__name__} takes rows of one "
+        f"dimension. {_module_for(shape)}; or flatten them: np.reshape(X, (len(X), -1))."
+    ) from error
+
+
+def _module_for(shape):
+    """Return what to pass as `feature_extractor` for rows of more than one dimension."""
+    networks = "feature_extractor=skdann.networks."
+    grey = f", for grey images X[:, None] and {networks}MNISTFeatureExtractor"
+    if len(shape) == 3:
+        return (
+            f"For series (channels, steps) pass {networks}TimeSeriesFeatureExtractor"
+            f"{grey if min(shape[1:]) >= 16 else ''}"
+        )
+    if len(shape) == 4 and min(shape[2:]) >= 7:
+        name = "MNIST" if min(shape[2:]) >= 16 else "SVHN"
+        return f"For images (channels, height, width) pass {networks}{name}FeatureExtractor"
+    return "Pass a torch module that takes them as feature_extractor"
 
 
 def _explain_several_sources(X, argument, error):
