@@ -330,6 +330,27 @@ def harm_table(means: pd.DataFrame, names: list[str]) -> str:
     return markdown(["labelled rows", *names], rows)
 
 
+def chance_table(found: pd.DataFrame) -> str:
+    """Return how often single fits are worse than without labels, and fits without than others."""
+    ours = found[found["contestant"] == OURS]
+    fits = ours.pivot_table("accuracy", ["dataset", "pair"], ["n_labels", "draw"])
+    draws = fits[0].columns
+    rows = []
+    for n_labels in fits.columns.unique("n_labels"):
+        compared = [
+            (fits[n_labels][draw] - fits[0][other]).dropna()
+            for draw in fits[n_labels].columns
+            for other in draws
+            if (draw != other if n_labels == 0 else draw == other)
+        ]
+        change = pd.concat(compared) if compared else pd.Series(dtype=float)
+        shares = [f"{(change < -harm).mean():.0%}" for harm in HARMS]
+        gain = f"{100 * change.mean():+.1f}"
+        rows.append([str(n_labels), *shares, gain, str(len(change))])
+    header = ["labelled rows", "half a point worse", "a point worse", "mean change", "comparisons"]
+    return markdown(header, rows)
+
+
 def cover_table(found: pd.DataFrame) -> str:
     """Return how often the interval holds the accuracy on all target rows without a label."""
     known = found[found["low"].notna() & (found["contestant"] == OURS)].copy()
@@ -370,6 +391,12 @@ def report(kind: str, options: argparse.Namespace) -> str:
         "Pairs that labels make worse by more than half a point, and by more than a point:",
         harm_table(means, [name for name in with_zero if name in means]),
     ]
+    if found[found["contestant"] == OURS]["draw"].nunique() > 1:
+        parts += [
+            "Each fit with labels against that of the same draw without. The row of 0 labels is "
+            "chance: fits without labels against those of other draws.",
+            chance_table(found),
+        ]
     if found["low"].notna().any():
         parts += ["The 90 % interval of the estimated target accuracy:", cover_table(found)]
     return "\n\n".join(parts)
