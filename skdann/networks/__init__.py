@@ -11,8 +11,8 @@ class                         one row of X                        how it is read
 ============================  ==================================  =================================
 
 Each is a plain torch module. Pass it as ``feature_extractor`` of :class:`~skdann.DANNClassifier`:
-the class itself, :func:`functools.partial` of it to set options, or an instance, whose weights are
-the start. The class is called with the shape of a row, so it needs no sizes from you.
+the class itself, ``functools.partial`` of it to set options, or an instance, whose weights are the
+start. The class is called with the shape of a row, so it needs no sizes from you.
 """
 
 from skdann.networks._codes import TabularFeatureExtractor, TokenFeatureExtractor
