@@ -1,13 +1,13 @@
 """Digits whose look changes: MNIST to MNIST-M as in the paper, and two made shifts beside it.
 
     python benchmarks/digits.py --cache FILE.jsonl [--shifts "MNIST -> MNIST-M" ...]
-        [--contestants ...] [--rows 12000] [--epochs 40] [--seeds 0 1 2] [--device cpu]
+        [--contestants ...] [--rows 12000] [--epochs 20] [--seeds 0 1 2] [--device cpu]
         [--output FILE.md]
 
 prints target accuracies; `digit_shifts.py` makes the images. The network is the paper's for MNIST,
-with dropout in its fully connected layers. All contestants take the same steps: SGD with the
-paper's annealing, batches of 64 source and 64 target rows, the paper's lambda. "Default" chooses
-lambda. "On target" is the source-only network with the target's labels, the best that adaptation
+with the estimator's dropout in its fully connected layers. All contestants take the same steps: SGD
+with the paper's annealing from three times its rate, batches of 64 source and 64 target rows, the
+paper's lambda. "Default" chooses lambda. "On target" is the source-only network with the target's labels, the best that adaptation
 could reach. "Loop" is the same written by hand: the same network, recipe, steps and seeds, but
 other random numbers.
 
@@ -42,16 +42,17 @@ TEST_CHUNK = 1_000
 # -- contestants -----------------------------------------------------------------------------
 
 
-def classifier(options: argparse.Namespace, seed: int, lambda_max: Any) -> DANNClassifier:
+def classifier(
+    options: argparse.Namespace, seed: int, lambda_max: Any, dropout: float
+) -> DANNClassifier:
     return DANNClassifier(
-        # bytes to numbers from -1 to 1
-        feature_extractor=partial(MNISTFeatureExtractor, max_value=127.5, mean=1.0),
+        feature_extractor=partial(MNISTFeatureExtractor, max_value=255, mean=0.5),
         label_predictor=(100, 100),
         domain_classifier=(100,),
-        dropout=0.5,
+        dropout=dropout,
         lambda_max=lambda_max,
         optimizer="sgd",
-        lr=0.01,
+        lr=0.03,
         lr_schedule="annealed",
         batch_size=64,
         max_epochs=options.epochs,
@@ -60,9 +61,9 @@ def classifier(options: argparse.Namespace, seed: int, lambda_max: Any) -> DANNC
     )
 
 
-def estimator(lambda_max: Any, trained_on: str = "source") -> Contestant:
+def estimator(lambda_max: Any, trained_on: str = "source", dropout: float = 0.5) -> Contestant:
     def fit(shift: DigitShift, options: argparse.Namespace, seed: int) -> Fitted:
-        clf = classifier(options, seed, lambda_max)
+        clf = classifier(options, seed, lambda_max, dropout)
         X, y = rows_to_learn(shift, trained_on)
         clf.fit(X, y, shift.X_tgt)
         found: dict[str, Any] = {"domain_accuracy": clf.history_[-1].get("domain_accuracy")}
@@ -91,7 +92,10 @@ def rows_to_learn(shift: DigitShift, trained_on: str) -> tuple[np.ndarray, np.nd
 
 
 CONTESTANTS: dict[str, Contestant] = {
+    "source only, no dropout": estimator(0.0, dropout=0.0),
     "source only": estimator(0.0),
+    "DANN, no dropout": estimator(1.0, dropout=0.0),
+    "DANN, lambda 0.1": estimator(0.1),
     "DANN": estimator(1.0),
     "default": estimator("auto"),
     "on target": estimator(0.0, "target"),
@@ -177,7 +181,7 @@ def main() -> None:
     parser.add_argument("--shifts", nargs="+", choices=SHIFTS, default=[*SHIFTS][:1])
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=[*CONTESTANTS])
     parser.add_argument("--rows", type=int, default=12_000, help="rows of each domain, to 60,000")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--device", default="cpu", help='such as "cuda"')
     parser.add_argument("--output", type=Path, help="file the table is also written to")

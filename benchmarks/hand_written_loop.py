@@ -85,7 +85,7 @@ class DigitsDANN(HandWrittenDANN):
     """Fit and predict on bytes of shape (n, 3, 28, 28), with the paper's network and recipe."""
 
     def __init__(self, epochs, lambda_max=1.0, dropout=0.5, seed=0):
-        super().__init__(dropout=dropout, lr=0.01, epochs=epochs, seed=seed)
+        super().__init__(dropout=dropout, lr=0.03, epochs=epochs, seed=seed)
         self.lambda_max = lambda_max
 
     def parts(self, n_channels, n_classes):
@@ -112,10 +112,10 @@ class DigitsDANN(HandWrittenDANN):
 
 
 class _Pixels(nn.Module):
-    """Bytes to numbers from -1 to 1."""
+    """Bytes to numbers from -0.5 to 0.5."""
 
     def forward(self, X):
-        return X / 127.5 - 1
+        return X / 255 - 0.5
 
 
 def _target_order(X_tgt, count):
