@@ -7,9 +7,9 @@
 prints target accuracies; `digit_shifts.py` makes the images. The network is the paper's for MNIST,
 with the estimator's dropout in its fully connected layers. All contestants take the same steps: SGD
 with the paper's annealing from three times its rate, batches of 64 source and 64 target rows, the
-paper's lambda. "Default" chooses lambda. "On target" is the source-only network with the target's labels, the best that adaptation
-could reach. "Loop" is the same written by hand: the same network, recipe, steps and seeds, but
-other random numbers.
+paper's lambda. "Default" chooses lambda. "On target" is the source-only network with the target's
+labels, the best that adaptation could reach. "Loop" is the same written by hand: the same network,
+recipe, steps and seeds, but other random numbers.
 
 Every fit is a line of the cache, and a later call fits only what is missing: a killed run goes on.
 Delete the file after a change to the recipe.
