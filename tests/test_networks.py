@@ -382,6 +382,14 @@ def test_token_ids_may_be_integers(dtype):
     assert_array_equal(fitted.predict_proba(ids), expected)
 
 
+def test_a_list_of_images_is_told_to_be_an_array():
+    X, X_tgt = list(IMAGES), list(shifted(IMAGES))
+    with pytest.raises(ValueError, match=r"such as images, are passed as one array: numpy\.stack"):
+        classifier(MNISTFeatureExtractor).fit(X, LABELS, X_tgt)
+    fitted = classifier(MNISTFeatureExtractor).fit(X, LABELS, np.stack(X_tgt))
+    assert len(fitted.predict(X_tgt)) == 24
+
+
 def test_what_a_part_needs_to_know_is_asked_for():
     with pytest.raises(ValueError, match=r"TokenFeatureExtractor requires 2 arguments: length, v"):
         classifier(TokenFeatureExtractor).fit(TEXTS, LABELS, TEXTS)

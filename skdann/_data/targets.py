@@ -77,7 +77,8 @@ def _check_container(X_tgt, n_source):
         raise ValueError(
             "X_tgt is a list of arrays. Several target domains are passed as a tuple: "
             "tuple(X_tgt). (Cross-validation turns a tuple with as many targets as X has rows "
-            "into a list.)"
+            "into a list.) Rows of a single target, such as images, are passed as one array: "
+            "numpy.stack(X_tgt)."
         )
     shape = _shape(X_tgt)
     if shape is None and isinstance(X_tgt, list) and X_tgt:
