@@ -39,7 +39,8 @@ class MNISTFeatureExtractor(_ImageFeatureExtractor):
 
     The paper's whole network has two hidden layers of 100 units in the label predictor, one of 100
     units in the domain classifier, and no dropout: pass ``label_predictor=(100, 100)``,
-    ``domain_classifier=(100,)`` and ``dropout=0.0`` to :class:`~skdann.DANNClassifier` with it.
+    ``domain_classifier=(100,)`` and ``dropout=0.0`` to :class:`~skdann.DANNClassifier` with it. The
+    default, ``dropout=0.5`` in these two parts, adapts better in the same number of steps.
 
     Parameters
     ----------
