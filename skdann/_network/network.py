@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skdann._network.conditioning import MultilinearConditioning
-from skdann._network.custom_parts import Part, _try_part, given_part
+from skdann._network.custom_parts import Part, _try_part, given_part, lay_out_channels_last
 from skdann._network.denoising import InputDenoising
 from skdann._network.layers import MultilayerPerceptron, _apply, is_ours
 from skdann._network.reversal import reverse_gradient
@@ -36,6 +36,12 @@ class Architecture:
     label_predictor: tuple[int, ...] | Part = ()
     domain_classifier: tuple[int, ...] | Part = (100,)
     conditioning: str | None = None
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether the user gives a module for some part; such networks take their steps alone."""
+        given = self.feature_extractor, self.label_predictor, self.domain_classifier
+        return any(part is not None and not isinstance(part, tuple) for part in given)
 
 
 class DomainAdversarialNetwork(nn.Module):
@@ -201,6 +207,8 @@ def build_network(
     feature_extractor, embedding = _part(
         "feature_extractor", a, rows, None, streams.label_modules, streams.feature_init
     )
+    if streams.label_modules.device.type == "cpu":
+        lay_out_channels_last(feature_extractor, rows)
     label_predictor, label_logits = _part(
         "label_predictor", a, embedding, n_classes, streams.label_modules, streams.label_init
     )

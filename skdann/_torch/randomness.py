@@ -34,17 +34,18 @@ class PrivateRandomness:
 
     Attributes
     ----------
+    device : torch.device
     state : list of Tensor
         Where the stream is, for each device.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self.state = [torch.Generator(one).manual_seed(seed).get_state() for one in self._devices()]
 
     def _devices(self) -> list[torch.device]:
         on_cpu = [torch.device("cpu")]
-        return on_cpu if self._device.type == "cpu" else [*on_cpu, self._device]
+        return on_cpu if self.device.type == "cpu" else [*on_cpu, self.device]
 
     @contextmanager
     def active(self) -> Iterator[None]:
