@@ -89,6 +89,13 @@ def _refuse_what_has_no_rows(X, argument):
         raise TypeError(
             f"{argument} is a LazyFrame, without rows so far: pass {argument}.collect()."
         )
+    if any(str(one.__module__).startswith("torch.utils.data") for one in type(X).__mro__):
+        raise TypeError(
+            f"{argument} is a {type(X).__name__} of torch, and rows are read from arrays: save its "
+            "images once as an array of uint8, and pass numpy.load(file, mmap_mode='r'), which "
+            "reads a batch at a time. The user guide does so, and makes random changes to images "
+            "in a module in front of the feature extractor."
+        )
     if getattr(X, "is_meta", False):
         raise TypeError(f"{argument} is a tensor on the device 'meta', which holds no values.")
 
