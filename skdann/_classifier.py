@@ -166,8 +166,9 @@ of these, default="auto"
 
     target_label_weight : float in [0, 1] or "auto", default="auto"
         Share of the label loss that labelled target rows have, the `y_tgt` of `fit`; the source
-        rows have the rest. It does not hang on how many rows there are of each. With n labels,
-        "auto" means ``n / (n + 100)``, at most 0.3: 20 labels have a weight of 0.17. Few labels
+        rows have the rest. With n labels "auto" is the geometric mean of ``n / (n + n_source)``,
+        right if the domains are alike, and ``n / (n + 100)``, at most 0.3. Beside 2,000 source
+        rows 20 labels have a weight of 0.04: one of them counts as four source rows. Few labels
         err by chance, and the source by its shift; the weight of the target is to grow with its
         labels [8]_.
 

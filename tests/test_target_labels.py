@@ -32,7 +32,7 @@ from skdann._torch.randomness import random_streams
 from skdann._training.net import AdversarialNet, EpochData
 from skdann._training.optimizers import optimizer_factory
 from skdann._training.plan import TrainingPlan
-from skdann._training.settings import Settings
+from skdann._training.settings import Settings, few_share
 from skdann.pipeline import make_dann_pipeline
 from skdann.schedules import Constant, Ramp
 
@@ -215,7 +215,10 @@ def test_sparse_rows_are_multiplied_as_they_are(by_autograd, scaling, lambda_max
 
 
 def shifted():
-    """Two classes with another boundary in the target; 200 target rows, and 200 to score on."""
+    """Two classes with another boundary in the target; 200 target rows, and 200 to score on.
+
+    This is more than another place of the same classes, so a high weight is right.
+    """
     rng = np.random.default_rng(3)
     X, X_tgt, X_new = (rng.normal(size=(n, 6)) for n in (300, 200, 200))
     X_tgt[:, 1] += 0.5
@@ -239,7 +242,14 @@ def test_labels_help_on_the_target(scaling, lambda_max):
         lambda_max=lambda_max, input_scaling=scaling, max_epochs=40, random_state=0
     )
     without = clf.fit(X, y, X_tgt).score(X_new, y_new)
-    assert clf.fit(X, y, X_tgt, y_tgt=some(y_tgt, 60)).score(X_new, y_new) > without + 0.04
+    auto, high = (
+        clf.set_params(target_label_weight=weight)
+        .fit(X, y, X_tgt, y_tgt=some(y_tgt, 60))
+        .score(X_new, y_new)
+        for weight in ("auto", 0.5)
+    )
+    assert auto > without + 0.01
+    assert high > without + 0.08
 
 
 def test_without_weight_they_are_only_target_rows(moons):
@@ -471,3 +481,14 @@ def test_the_pool_hides_labels_in_each_of_its_folds():
     clf.fit(X, y, (X_tgt[:50], X_tgt[50:]), y_tgt=(None, some(y_tgt[50:], 30)))
     assert clf.target_accuracy_["n_labels"] == 30
     assert not np.isnan(clf.cv_results_["split2_test_target_accuracy"]).any()
+
+
+def test_auto_weighs_labels_by_their_number_and_by_the_source_rows():
+    X, y, X_tgt = np.zeros((2000, 1)), np.arange(2000) % 2, np.zeros((400, 1))
+    for n_labels, of_number in ((20, 20 / 120), (200, 0.3)):  # 200 / 300 is more than the most
+        y_tgt = np.full(400, -1)
+        y_tgt[:n_labels] = 1
+        clf = DANNClassifier()
+        data = read_training_data(X, y, X_tgt, None, class_weight=None, estimator=clf, y_tgt=y_tgt)
+        share = few_share(Settings.of(clf, data), data)
+        assert share == pytest.approx((of_number * n_labels / (n_labels + 2000)) ** 0.5)

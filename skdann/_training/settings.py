@@ -40,9 +40,10 @@ _AUTO_BATCH_STEPS = 1500
 _MANY_COLUMNS = 1000
 _FEWEST_EPOCHS = 10
 
-# target_label_weight="auto" grows with the number of labels: with as many as the first number it
-# would be a half. It stops at the second: with 200 labels, weights from .1 to .5 do about equally
-# well, and larger ones forget the source.
+# By the number of labels alone the target would have this weight: with as many labels as the first
+# number a half, and at most the second, as larger ones forget the source. If the domains do not
+# differ, each labelled row is to weigh as much as a source row. target_label_weight="auto" is the
+# geometric mean of the two: docs/results/few_labels.md says how the three compare.
 _LABELS_FOR_A_HALF = 100
 _LARGEST_LABEL_WEIGHT = 0.3
 
@@ -256,8 +257,9 @@ def few_share(settings: Settings, data: TrainingData) -> float:
     if not n_labelled:
         return 0.0
     if is_auto(settings.target_label_weight):
-        weight = n_labelled / (n_labelled + _LABELS_FOR_A_HALF)
-        return min(weight, _LARGEST_LABEL_WEIGHT)
+        by_number = min(n_labelled / (n_labelled + _LABELS_FOR_A_HALF), _LARGEST_LABEL_WEIGHT)
+        by_rows = n_labelled / (n_labelled + len(data.y_source))
+        return math.sqrt(by_number * by_rows)
     return float(settings.target_label_weight)
 
 
