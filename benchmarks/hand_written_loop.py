@@ -38,10 +38,11 @@ class HandWrittenDANN:
     def parts(self, n_features, n_classes):
         n_hidden, drop = self.n_hidden, nn.Dropout(self.dropout)
         features = nn.Sequential(nn.Linear(n_features, n_hidden), nn.ReLU(), drop)
+        label = nn.Linear(n_hidden, n_classes)
         domain = nn.Sequential(
             nn.Linear(n_hidden, n_hidden), nn.ReLU(), drop, nn.Linear(n_hidden, 2)
         )
-        return features, nn.Linear(n_hidden, n_classes), domain
+        return features, label, domain
 
     def optimizer(self, parameters):
         return torch.optim.Adam(parameters, lr=self.lr, weight_decay=1e-4)
