@@ -142,11 +142,11 @@ def lay_out_channels_last(part: nn.Module, rows: Tensor) -> None:
     if not any(parameter.ndim == 4 for parameter in part.parameters()):
         return
     try:
-        part.to(memory_format=torch.channels_last)
+        part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
         with torch.no_grad():
             part(rows)
     except Exception:  # of any class: it is the user's module
-        part.to(memory_format=torch.contiguous_format)
+        part.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 def refuse_scaled_codes(feature_extractor: nn.Module, input_scaling: str | None) -> None:
