@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from hand_written_loop import HandWrittenDANN
-from speed import LOOP, interleaved, ratio
+from speed import LOOP, interleaved, print_tables, ratio
 from target_accuracy import markdown
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -300,12 +300,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="file the tables are also written to")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=OneClassWarning)
-    texts = []
-    for name in options.tables:
-        texts.append(f"### {TABLES[name].__doc__}\n\n{TABLES[name](options)}")
-        print(texts[-1], end="\n\n", flush=True)
-    if options.output:
-        options.output.write_text("\n\n".join(texts) + "\n")
+    print_tables(TABLES, options)
 
 
 if __name__ == "__main__":

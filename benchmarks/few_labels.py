@@ -317,6 +317,11 @@ def set_table(means: pd.DataFrame, n_labels: int, names: list[str]) -> str:
     return markdown([f"{n_labels} labelled rows", *names], rows)
 
 
+def shares_harmed(change: pd.Series) -> list[str]:
+    """Return the share of changes that are losses by more than each of `HARMS`."""
+    return [f"{(change < -harm).mean():.0%}" for harm in HARMS]
+
+
 def harm_table(means: pd.DataFrame, names: list[str]) -> str:
     """Return how many pairs are worse by each of `HARMS` than by the same contestant without."""
     rows = []
@@ -324,8 +329,8 @@ def harm_table(means: pd.DataFrame, names: list[str]) -> str:
         row = [str(n_labels)]
         for name in names:
             change = (means[name].loc[n_labels] - means[name].loc[0]).dropna()
-            shares = [f"{(change < -harm).mean():.0%}" for harm in HARMS]
-            row.append(f"{', '.join(shares)} of {len(change)}" if len(change) else "")
+            shares = ", ".join(shares_harmed(change))
+            row.append(f"{shares} of {len(change)}" if len(change) else "")
         rows.append(row)
     return markdown(["labelled rows", *names], rows)
 
@@ -344,9 +349,8 @@ def chance_table(found: pd.DataFrame) -> str:
             if (draw != other if n_labels == 0 else draw == other)
         ]
         change = pd.concat(compared) if compared else pd.Series(dtype=float)
-        shares = [f"{(change < -harm).mean():.0%}" for harm in HARMS]
         gain = f"{100 * change.mean():+.1f}"
-        rows.append([str(n_labels), *shares, gain, str(len(change))])
+        rows.append([str(n_labels), *shares_harmed(change), gain, str(len(change))])
     header = ["labelled rows", "half a point worse", "a point worse", "mean change", "comparisons"]
     return markdown(header, rows)
 

@@ -79,9 +79,16 @@ print(time.process_time() - start)
 def main() -> None:
     options = parse_arguments()
     warnings.filterwarnings("ignore", message=".*reached and the optimization hasn't converged")
+    print_tables(TABLES, options)
+
+
+def print_tables(
+    tables: dict[str, Callable[[argparse.Namespace], str]], options: argparse.Namespace
+) -> None:
+    """Print the tables that the options ask for, each when it is done, and write them to a file."""
     texts = []
     for name in options.tables:
-        texts.append(f"### {TABLES[name].__doc__}\n\n{TABLES[name](options)}")
+        texts.append(f"### {tables[name].__doc__}\n\n{tables[name](options)}")
         print(texts[-1], end="\n\n", flush=True)
     if options.output:
         options.output.write_text("\n\n".join(texts) + "\n")

@@ -98,14 +98,19 @@ def find_mismatch(data: TrainingData) -> Mismatch | None:
         rows = at_rows(data.target_rows, rows)
         if source is None:
             found = _bytes_beside_shares(data, rows, name)
-            if found is not None:
-                return found
-            continue
-        target = _Target(data.X_target, rows, source)
-        for rule in (_other_row_length, _fewer_decimals, _one_sided, _other_spread, _wildly_off):
-            found = rule(source, target, name)
-            if found is not None:
-                return found
+        else:
+            found = _mismatch_of_table(source, _Target(data.X_target, rows, source), name)
+        if found is not None:
+            return found
+    return None
+
+
+def _mismatch_of_table(source: _Source, target: _Target, name: str) -> Mismatch | None:
+    """Return what the first rule for tables that finds something says, or None."""
+    for rule in (_other_row_length, _fewer_decimals, _one_sided, _other_spread, _wildly_off):
+        found = rule(source, target, name)
+        if found is not None:
+            return found
     return None
 
 
